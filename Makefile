@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow bench check docs lock wheel clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := auditor tests $(wildcard bench/*.py docs/*.py)
+COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
+
+# The newest Python that can make a virtual environment; `make setup PYTHON=...` takes another.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed  ## Install everything that the project needs into .venv
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --no-compile --require-hashes --requirement requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## Audit a made-up tenant and write the report to demo-report/
+	@rm -rf demo-report
+	@$(BIN)/entra-audit run --demo --out demo-report || test $$? -eq 1  # 1: the sample has findings
+	@test -f demo-report/report.html
+	@printf '%s\n' demo-report/*
+
+test: setup  ## Run the tests
+	$(BIN)/pytest -m "not slow"
+
+test-slow: setup  ## Run the tests that take long
+	$(BIN)/pytest -m slow
+
+bench: setup  ## Run the benchmarks
+	$(BIN)/python -m bench
+
+check: setup  ## Run every gate: format, lint, types, imports, generated docs, tests with branch coverage
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+	$(BIN)/pytest -m "not slow" --cov
+
+docs: setup  ## Write the generated pages of docs/ anew
+	$(BIN)/python -m docs.generate
+
+lock: | $(BIN)/python  ## Resolve the lock files anew (newest versions: make lock UPGRADE=--upgrade)
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra simulator --group dev $(COMPILE) --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --constraints requirements.lock --output-file requirements-runtime.lock
+
+wheel: setup  ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:  ## Remove what builds and checks leave behind (.venv stays)
+	rm -rf build dist demo-report htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -exec rm -rf {} +
