@@ -1,0 +1,178 @@
+"""Sending: one request to Microsoft Graph through msgraph-sdk's adapter and its middleware, and its Answer.
+
+The typed models of the SDK are not used (they cost about 10 ms an object); neither are its retries and
+redirects, so that ours are the only ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Self, cast
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import httpx
+from azure.core.credentials_async import AsyncTokenCredential
+from kiota_abstractions.method import Method
+from kiota_abstractions.native_response_handler import NativeResponseHandler
+from kiota_abstractions.request_information import RequestInformation
+from kiota_authentication_azure.azure_identity_authentication_provider import (
+    AzureIdentityAuthenticationProvider,
+)
+from kiota_http.middleware.options import RedirectHandlerOption, ResponseHandlerOption, RetryHandlerOption
+from msgraph.graph_request_adapter import GraphRequestAdapter, options
+from msgraph_core.graph_client_factory import GraphClientFactory  # type: ignore[import-untyped]
+
+from auditor.errors import GraphError, SignInError
+from auditor.graph.answer import Answer, http_answer, one_line
+from auditor.graph.auth import GRAPH, Claims, Connection
+from auditor.graph.credentials import CachedCredential
+from auditor.graph.endpoints import BATCH, BATCH_BETA, Endpoint, Version
+
+TIMEOUT = httpx.Timeout(100, connect=30)
+"""Seconds."""
+AT_ONCE = 8
+"""Requests under way at the same time."""
+
+
+class GraphClient:
+    """Sends requests to one root and nowhere else; use it as an async context manager."""
+
+    def __init__(self, connection: Connection, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._root = urlsplit(connection.base_url)
+        self._now = now
+        self._credential = CachedCredential(connection.credential)
+        # HTTP/1.1: the HTTP/2 library writes every header, the token among them, to the debug log.
+        # The environment's proxy leads to the world, and the simulator is on this machine.
+        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not connection.simulated)
+        # The SDK wraps these and does not close what it wraps.
+        self._transports = (self._http._transport, *self._http._mounts.values())  # noqa: SLF001
+        self._adapter = self._make_adapter()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._reached = False
+        self._sent = 0
+
+    def _make_adapter(self) -> GraphRequestAdapter:
+        ours = {
+            RetryHandlerOption.get_key(): RetryHandlerOption(should_retry=False),
+            RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False),
+        }
+        http = GraphClientFactory.create_with_default_middleware(client=self._http, options={**options, **ours})
+        authentication = AzureIdentityAuthenticationProvider(
+            cast("AsyncTokenCredential", self._credential),
+            scopes=[f"{GRAPH}/.default"],
+            allowed_hosts=[self._root.hostname or ""],
+            is_cae_enabled=False,
+        )
+        adapter = GraphRequestAdapter(authentication, client=http)
+        adapter.base_url = self._root.geturl()
+        return adapter
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._http.aclose()
+        for transport in self._transports:
+            if transport:
+                await transport.aclose()
+
+    @property
+    def claims(self) -> Claims:
+        """What the token says of its bearer."""
+        return self._credential.claims
+
+    @property
+    def sent(self) -> int:
+        """How many requests have been sent."""
+        return self._sent
+
+    def url(self, endpoint: Endpoint, id_: str = "") -> str:
+        """Return the whole URL of a call."""
+        return f"{self._root.geturl()}/{endpoint.version}{endpoint.target(id_)}"
+
+    def owns(self, link: str, version: Version) -> bool:
+        """Tell whether a link stays with this root: scheme, host, port and version, and no way out of it."""
+        try:
+            parts = urlsplit(link)
+            same = _origin(parts) == _origin(self._root)
+        except ValueError:
+            return False
+        path = unquote(parts.path)
+        return (
+            same
+            and "@" not in parts.netloc
+            and link.isascii()
+            and link.isprintable()
+            and "\\" not in path
+            and ".." not in path.split("/")
+            and parts.path.startswith(f"/{version}/")
+        )
+
+    async def get(self, endpoint: Endpoint, url: str) -> Answer:
+        """Send a GET of `endpoint` to `url`: its own, or the link to a later page, inside this root.
+
+        Raises:
+            SignInError: no token, or Graph does not take it.
+            GraphError: Graph was never reached.
+        """
+        if not self.owns(url, endpoint.version):
+            raise GraphError("A link leads away from Microsoft Graph.", where=one_line(url))
+        return await self._send(Method.GET, url, endpoint.headers, None)
+
+    async def post_batch(self, version: Version, content: bytes) -> Answer:
+        """Send a $batch whose JSON is `content`.
+
+        Raises:
+            SignInError: no token, or Graph does not take it.
+            GraphError: Graph was never reached.
+        """
+        url = self.url(BATCH if version == "v1.0" else BATCH_BETA)
+        return await self._send(Method.POST, url, (("Content-Type", "application/json"),), content)
+
+    async def _send(
+        self, method: Method, url: str, headers: tuple[tuple[str, str], ...], content: bytes | None
+    ) -> Answer:
+        request = RequestInformation()
+        request.http_method = method
+        request.url = url
+        request.content = content
+        request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+        for name, value in (("Accept", "application/json"), *headers):
+            request.headers.try_add(name, value)
+        async with self._slots:
+            self._sent += 1
+            try:
+                response = await self._adapter.send_primitive_async(request, "bytes", None)
+            except httpx.TransportError as error:
+                return self._no_answer(error)
+        assert isinstance(response, httpx.Response)  # noqa: S101 - what the native handler returns
+        self._reached = True
+        answer = http_answer(response.status_code, response.headers, response.content, self._now())
+        refuse_unauthorized(answer)
+        return answer
+
+    def _no_answer(self, error: httpx.TransportError) -> Answer:
+        why = one_line(f"{type(error).__name__} {error}", 200)
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError) and not self._reached:
+            raise GraphError(
+                f"Microsoft Graph could not be reached: {why}.",
+                where=self._root.geturl(),
+                advice="Check the network, the proxy (HTTPS_PROXY) and its certificates (SSL_CERT_FILE).",
+            ) from None
+        return Answer(status=0, message=f"no answer: {why}")
+
+
+def refuse_unauthorized(answer: Answer) -> None:
+    """Raise SignInError for an answer that does not take the token: nothing more can be read with it."""
+    if answer.status == 401:  # noqa: PLR2004 - HTTP's Unauthorized
+        raise SignInError(
+            f"Microsoft Graph does not take the token: {answer.why}.",
+            advice="Sign in again; check that the token is for Microsoft Graph and for this tenant.",
+        )
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or default

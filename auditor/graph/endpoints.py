@@ -1,0 +1,223 @@
+"""Every call that this program makes to Microsoft Graph, with the least permission that each one needs.
+
+Nothing else is ever sent: the reader builds its URLs from here, and the documentation is made from here.
+Least permissions: https://learn.microsoft.com/graph/api (the page of each call) and `permissions.json` of
+microsoftgraph/microsoft-graph-devx-content (2026-08-07); where they mislead, the note says what was chosen.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import quote
+
+from msgspec import Struct
+
+Version = Literal["v1.0", "beta"]
+P1 = "Microsoft Entra ID P1 licence"
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One call."""
+
+    method: Literal["GET", "POST"] = "GET"
+    version: Version = "v1.0"
+    path: str
+    """Below the version, with `{id}` where an id goes."""
+    query: tuple[tuple[str, str], ...] = ()
+    """Names and values; `{id}` in a value stands for an id inside an OData string."""
+    headers: tuple[tuple[str, str], ...] = ()
+    application: str
+    """The least application permission."""
+    delegated: str
+    """The least delegated permission, for a person who signs in."""
+    role: str
+    """The least directory role that such a person needs beside it."""
+    licence: str = ""
+    """Empty: none."""
+    single: bool = False
+    """It answers with one object, and not with a collection."""
+    purpose: str
+    """What the audit learns from it."""
+    note: str = ""
+
+    def target(self, id_: str = "") -> str:
+        """Return path and query below the version, as a batch names it; `id_` is quoted for where it goes."""
+        literal = id_.replace("'", "''")
+        path = self.path.replace("{id}", quote(id_, safe=""))
+        query = "&".join(f"{name}={quote(value.replace('{id}', literal), safe=',:()/$')}" for name, value in self.query)
+        return f"{path}?{query}" if query else path
+
+
+_TOP = ("$top", "999")
+_IDENTITY = (
+    "id,appId,displayName,appOwnerOrganizationId,applicationTemplateId,accountEnabled,servicePrincipalType,"
+    "verifiedPublisher,replyUrls,homepage,tags,disabledByMicrosoftStatus,preferredSingleSignOnMode,"
+    "appRoleAssignmentRequired"
+)
+_READERS = "none (Directory Readers where the tenant restricts members)"
+
+SERVICE_PRINCIPALS = Endpoint(
+    path="/servicePrincipals",
+    query=(("$select", _IDENTITY), _TOP),
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    purpose="Which enterprise apps there are, and which of them are the vendor's.",
+)
+PUBLISHERS = Endpoint(
+    version="beta",
+    path="/servicePrincipals",
+    query=(("$select", "id,appId,publisherName"), _TOP),
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    purpose="Who publishes each enterprise app, verified or not.",
+    note="v1.0 does not know publisherName. Without this call apps are told by all their other marks.",
+)
+SERVICE_PRINCIPAL = Endpoint(
+    path="/servicePrincipals/{id}",
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    single=True,
+    purpose="An audited app's publisher and its credentials' names and life.",
+    note="Without $select, because Graph sends the certificates' keys only where keyCredentials is selected.",
+)
+RESOURCE = Endpoint(
+    path="/servicePrincipals/{id}",
+    query=(
+        (
+            "$select",
+            "id,appId,displayName,appOwnerOrganizationId,servicePrincipalType,appRoles,oauth2PermissionScopes",
+        ),
+    ),
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    single=True,
+    purpose="The permissions that a resource publishes: the names behind the ids.",
+)
+APP_ROLE_ASSIGNMENTS = Endpoint(
+    path="/servicePrincipals/{id}/appRoleAssignments",
+    query=(_TOP,),
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    purpose="An audited app's application permissions.",
+)
+OAUTH2_PERMISSION_GRANTS = Endpoint(
+    path="/servicePrincipals/{id}/oauth2PermissionGrants",
+    query=(_TOP,),
+    application="Directory.Read.All",
+    delegated="Directory.Read.All",
+    role=_READERS,
+    purpose="An audited app's delegated permissions, tenant-wide and per user.",
+)
+OWNERS = Endpoint(
+    path="/servicePrincipals/{id}/owners",
+    query=(("$select", "id,displayName,userPrincipalName"), _TOP),
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    purpose="Who may change an audited app and add credentials to it.",
+    note="Names of owners who are users need Directory.Read.All or User.Read.All beside it.",
+)
+MEMBER_OF = Endpoint(
+    path="/servicePrincipals/{id}/transitiveMemberOf",
+    query=(("$select", "id,displayName,roleTemplateId"), _TOP),
+    application="Application.Read.All",
+    delegated="Application.Read.All",
+    role=_READERS,
+    purpose="Directory roles that an audited app holds, itself or through groups.",
+    note="Names of groups and roles need Directory.Read.All beside it.",
+)
+ORGANIZATION = Endpoint(
+    path="/organization",
+    query=(("$select", "id,displayName,verifiedDomains"),),
+    application="Organization.Read.All",
+    delegated="Organization.Read.All",
+    role="none",
+    purpose="Which tenant this is.",
+    note="permissions.json marks an Intune permission as least; Organization.Read.All is meant for it.",
+)
+ENABLED_MEMBERS = Endpoint(
+    path="/users",
+    query=(
+        ("$filter", "accountEnabled eq true and userType eq 'Member'"),
+        ("$count", "true"),
+        ("$top", "1"),
+        ("$select", "id"),
+    ),
+    headers=(("ConsistencyLevel", "eventual"),),
+    application="User.Read.All",
+    delegated="User.Read.All",
+    role=_READERS,
+    single=True,
+    purpose="How many enabled member accounts there are: the upper bound of a mailbox permission's reach.",
+    note="User.ReadBasic.All lists users, but accountEnabled and userType are no basic facts (inferred).",
+)
+DIRECTORY_AUDITS = Endpoint(
+    path="/auditLogs/directoryAudits",
+    query=(("$filter", "targetResources/any(t:t/id eq '{id}')"),),
+    application="AuditLog.Read.All",
+    delegated="AuditLog.Read.All",
+    role="Reports Reader",
+    purpose="Who granted an audited app what, and when.",
+    note="Kept for 7 days without and 30 days with an Entra ID P1 licence.",
+)
+OLDEST_AUDIT = Endpoint(
+    path="/auditLogs/directoryAudits",
+    query=(("$orderby", "activityDateTime asc"), ("$top", "1")),
+    application="AuditLog.Read.All",
+    delegated="AuditLog.Read.All",
+    role="Reports Reader",
+    single=True,
+    purpose="How far back the directory audit log reaches.",
+)
+SIGN_IN_ACTIVITY = Endpoint(
+    version="beta",
+    path="/reports/servicePrincipalSignInActivities",
+    query=(("$filter", "appId eq '{id}'"),),
+    application="AuditLog.Read.All",
+    delegated="AuditLog.Read.All",
+    role="Reports Reader",
+    licence=P1,
+    purpose="When an audited app last signed in.",
+    note="Beta, and in the global cloud only.",
+)
+BATCH = Endpoint(
+    method="POST",
+    path="/$batch",
+    application="",
+    delegated="",
+    role="none",
+    purpose="Up to 20 of the GETs above in one request; needs no permission of its own.",
+)
+BATCH_BETA = Endpoint(
+    method="POST",
+    version="beta",
+    path="/$batch",
+    application="",
+    delegated="",
+    role="none",
+    purpose="The same for the calls of the beta version.",
+)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    SERVICE_PRINCIPALS,
+    PUBLISHERS,
+    SERVICE_PRINCIPAL,
+    RESOURCE,
+    APP_ROLE_ASSIGNMENTS,
+    OAUTH2_PERMISSION_GRANTS,
+    OWNERS,
+    MEMBER_OF,
+    ORGANIZATION,
+    ENABLED_MEMBERS,
+    DIRECTORY_AUDITS,
+    OLDEST_AUDIT,
+    SIGN_IN_ACTIVITY,
+    BATCH,
+    BATCH_BETA,
+)
+"""All of them, in the order in which an audit meets them."""

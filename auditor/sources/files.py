@@ -1,0 +1,83 @@
+"""Files that somebody else made: read within bounds, and spoken of safely."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from auditor.errors import InputError
+
+MIB = 2**20
+_MAGIC = b"\x1f\x8b"
+_RATIO, _RATIO_FROM = 250, 64 * MIB
+"""Above 64 MiB, an archive that unpacks to more than 250 times its size was made to fill memory."""
+
+
+def read(path: Path, *, where: str, limit: int) -> bytes:
+    """Return the content of a file, unpacked where it is gzip (told by its first bytes, not by its name).
+
+    Args:
+        path: the file.
+        where: what an error calls it.
+        limit: bytes, packed and unpacked, above which the file is refused.
+
+    Raises:
+        InputError: the file cannot be read, is too large, or is a damaged archive.
+    """
+    try:
+        with path.open("rb") as file:
+            data = _bounded(file.read, where=where, limit=limit)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no valid file name"
+        raise InputError(
+            f"The file cannot be read: {reason}.",
+            where=where,
+            advice="Check the name and your right to read it.",
+        ) from None
+    return unpack(data, where=where, limit=limit)
+
+
+def unpack(data: bytes, *, where: str, limit: int) -> bytes:
+    """Return `data` unpacked where it is gzip, else as it is.
+
+    Raises:
+        InputError: the archive is cut or damaged, or unpacks to more than `limit` bytes.
+    """
+    if not data.startswith(_MAGIC):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as archive:
+            return _bounded(archive.read, where=where, limit=limit, packed=len(data))
+    except EOFError:
+        what = "The gzip archive is cut off."
+    except (OSError, zlib.error):
+        what = "The gzip archive is damaged."
+    raise InputError(what, where=where, advice="Copy or write the file again.")
+
+
+def shown(text: str, *, limit: int = 120) -> str:
+    """Return a name that somebody else chose, fit for a message: printable characters only, and not long."""
+    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
+    return safe if len(text) <= limit else safe[:limit] + "..."
+
+
+def named(names: Sequence[str], *, limit: int = 20) -> str:
+    """Return names that somebody else chose, fit for a message; those after the first `limit` are counted."""
+    more = len(names) - limit
+    return ", ".join(map(shown, names[:limit])) + (f" and {more} more" if more > 0 else "")
+
+
+def _bounded(read_some: Callable[[int], bytes], *, where: str, limit: int, packed: int | None = None) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := read_some(MIB):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit or (packed is not None and size > _RATIO_FROM and size > _RATIO * packed):
+            kind = "The file" if packed is None else "The unpacked archive"
+            bound = f"more than {limit // MIB} MiB" if size > limit else f"over {_RATIO} times the archive"
+            raise InputError(f"{kind} is too large ({bound}).", where=where, advice="Check that it is the right file.")
+    return b"".join(chunks)
