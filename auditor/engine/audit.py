@@ -1,0 +1,271 @@
+"""One audit: snapshot, rulebook and configuration to AuditResult."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from auditor.engine import waivers
+from auditor.engine.answers import build_context
+from auditor.engine.decide import decide
+from auditor.engine.evaluate import evaluate
+from auditor.engine.rulebook import Rulebook
+from auditor.engine.rules import CompiledRule
+from auditor.engine.summary import audited_app, headline
+from auditor.engine.view import Answered, AppView, Context
+from auditor.errors import ExitCode
+from auditor.model.configuration import Configuration
+from auditor.model.grant import Grant
+from auditor.model.outcome import (
+    AcceptedGap,
+    AuditResult,
+    Finding,
+    JudgedGrant,
+    NotEvaluated,
+    Outcome,
+    Provenance,
+    RuleInfo,
+    Severity,
+    Subject,
+    Waived,
+    Waiver,
+)
+from auditor.model.snapshot import (
+    Complete,
+    LedgerEntry,
+    Snapshot,
+    client_collections,
+    items,
+    ledger,
+    ledger_of,
+)
+
+GUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+GRANT_COLLECTIONS = ("appRoleAssignments", "oauth2PermissionGrants")
+
+NOT_DESCRIBED = ("unknown-permission", "undescribed-permission")
+"""Rules whose findings stand for everything that cannot be judged of a permission that nobody describes."""
+
+_GrantKey = tuple[str, str, str, str]
+"""Service principal, grant id, permission, principal."""
+
+
+class Hashes(Struct, frozen=True, kw_only=True):
+    """SHA-256 of the inputs, lower-case hex."""
+
+    snapshot: str
+    configuration: str = ""
+
+
+def audit(
+    snapshot: Snapshot,
+    *,
+    rulebook: Rulebook,
+    configuration: Configuration,
+    hashes: Hashes,
+    only: frozenset[str] = frozenset(),
+) -> AuditResult:
+    """Judge a snapshot.
+
+    Raises:
+        ConfigurationError: a waiver names an unknown rule, or the policy does not exist.
+    """
+    waivers.check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], "waivers")
+    context = build_context(
+        snapshot, profile=rulebook.profile, permissions=rulebook.permissions, configuration=configuration, only=only
+    )
+    today = snapshot.taken_at.date()
+    outcomes, expired = waivers.apply(
+        evaluate(context, rulebook.rules), configuration.waivers, taken_at=snapshot.taken_at
+    )
+    gaps = tuple(gap for gap in configuration.accepted_gaps if gap.expires >= today)
+    reasons = tuple(incomplete_reasons(context, outcomes, gaps))
+    grants = tuple(_judged_grants(context, outcomes, {rule.id for rule in rulebook.rules if rule.decides}))
+    organizations = items(snapshot.organization)
+    return AuditResult(
+        tenant_id=snapshot.tenant_id,
+        tenant_name=(organizations[0].display_name or "") if organizations else "",
+        taken_at=snapshot.taken_at,
+        taken_at_basis=snapshot.taken_at_basis,
+        profile=rulebook.profile.id,
+        profile_title=rulebook.profile.title,
+        policy_name=context.policy_name,
+        features=context.configuration.features,
+        complete=not reasons,
+        incomplete_reasons=reasons,
+        headline=headline(context, grants, complete=not reasons),
+        apps=tuple(audited_app(context, view, grants) for view in _worst_first(context, outcomes)),
+        seen_apps=context.seen_apps,
+        grants=grants,
+        outcomes=outcomes,
+        rules=tuple(map(_rule_info, rulebook.rules)),
+        waivers=tuple(waiver for waiver in configuration.waivers if waiver not in expired),
+        expired_waivers=expired,
+        accepted_gaps=gaps,
+        expired_gaps=tuple(gap for gap in configuration.accepted_gaps if gap.expires < today),
+        ledger=ledger(snapshot) + tuple(_uncollected(context)),
+        notes=snapshot.notes,
+        provenance=_provenance(snapshot, rulebook, hashes),
+    )
+
+
+def _rule_info(rule: CompiledRule) -> RuleInfo:
+    return RuleInfo(id=rule.id, title=rule.title, severity=rule.severity, axis=rule.axis, why=rule.why)
+
+
+def _provenance(snapshot: Snapshot, rulebook: Rulebook, hashes: Hashes) -> Provenance:
+    return Provenance(
+        tool_version=snapshot.tool_version,
+        snapshot_sha256=hashes.snapshot,
+        rules_sha256=rulebook.sha256,
+        configuration_sha256=hashes.configuration,
+        source_kind=snapshot.source.kind,
+        cloud=snapshot.source.cloud,
+        reader_app_id=snapshot.source.reader_app_id,
+        audit_log_since=snapshot.audit_log_since,
+    )
+
+
+def exit_code(result: AuditResult, fail_on: Severity | None) -> ExitCode:
+    """Return 3 for an incomplete audit, else 1 for a finding at or above `fail_on` (None: never), else 0."""
+    if not result.complete:
+        return ExitCode.INCOMPLETE
+    findings = [outcome for outcome in result.outcomes if isinstance(outcome, Finding)]
+    if fail_on is not None and any(finding.severity.rank <= fail_on.rank for finding in findings):
+        return ExitCode.FINDINGS
+    return ExitCode.CLEAN
+
+
+def incomplete_reasons(context: Context, outcomes: Sequence[Outcome], gaps: tuple[AcceptedGap, ...]) -> Iterable[str]:
+    """Return why the audit is incomplete, each reason once; gaps that the team accepted do not count."""
+    accepted = {gap.collection for gap in gaps}
+    listing = context.snapshot.service_principals
+    if not isinstance(listing, Complete) and "servicePrincipals" not in accepted:
+        yield f"servicePrincipals: {listing.why}"
+    for view in context.apps:
+        name = view.identified.service_principal.display_name or view.identified.service_principal.app_id
+        for collection in GRANT_COLLECTIONS:
+            collected = client_collections(view.client)[collection]
+            if not isinstance(collected, Complete) and collection not in accepted:
+                yield f"{collection} of {name}: {collected.why}"
+    told = {_subject_key(o.subject) for o in outcomes if isinstance(o, Finding | Waived) and o.rule_id in NOT_DESCRIBED}
+    missed: dict[str, list[str]] = defaultdict(list)
+    for outcome in outcomes:
+        if isinstance(outcome, NotEvaluated) and not _stands_elsewhere(outcome, accepted, told):
+            missed[outcome.why].append(outcome.rule_id)
+    for why, rules in missed.items():
+        yield f"{', '.join(dict.fromkeys(rules))}: {why}"
+
+
+def _stands_elsewhere(outcome: NotEvaluated, accepted: set[str], told: set[_GrantKey]) -> bool:
+    """Tell whether the team accepted the gap, or a finding of its own says that nothing describes the permission."""
+    if outcome.collections:
+        return set(outcome.collections) <= accepted
+    return bool(outcome.missing) and _subject_key(outcome.subject) in told
+
+
+def _subject_key(subject: Subject) -> _GrantKey:
+    return (subject.service_principal_id, subject.grant_id, subject.permission, subject.principal_id)
+
+
+def _worst_first(context: Context, outcomes: Iterable[Outcome]) -> list[AppView]:
+    """Return the apps, those with the worst finding first, else in the order of their identification."""
+    worst: dict[str, int] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, Finding):
+            owner = outcome.subject.service_principal_id
+            worst[owner] = min(outcome.severity.rank, worst.get(owner, len(Severity)))
+    return sorted(context.apps, key=lambda v: worst.get(v.identified.service_principal.id, len(Severity)))
+
+
+def _uncollected(context: Context) -> Iterable[LedgerEntry]:
+    """Return ledger lines for apps that today's configuration audits and the snapshot does not hold."""
+    held = {client.service_principal.id for client in context.snapshot.clients}
+    strangers = tuple(view.client for view in context.apps if view.client.service_principal.id not in held)
+    return ledger_of(strangers)
+
+
+def _key(grant: Grant) -> _GrantKey:
+    return (grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id)
+
+
+def _judged_grants(context: Context, outcomes: tuple[Outcome, ...], deciding: set[str]) -> Iterable[JudgedGrant]:
+    by_grant: dict[_GrantKey, list[Finding | Waived]] = defaultdict(list)
+    for outcome in outcomes:
+        if isinstance(outcome, Finding | Waived):
+            by_grant[_subject_key(outcome.subject)].append(outcome)
+    for view in context.apps:
+        for answered in view.answered:
+            yield _judged(context, view, answered, by_grant.get(_key(answered.grant), []), deciding)
+
+
+def _waiver(found: list[Finding | Waived], deciding: set[str]) -> Waiver | None:
+    """Return the waiver that keeps a grant: every finding that argues for taking it away is waived."""
+    against = [outcome for outcome in found if outcome.rule_id in deciding]
+    waived = [outcome for outcome in against if isinstance(outcome, Waived)]
+    return waived[0].waiver if waived and len(waived) == len(against) else None
+
+
+def _judged(
+    context: Context, view: AppView, answered: Answered, found: list[Finding | Waived], deciding: set[str]
+) -> JudgedGrant:
+    grant, permission, app = answered.grant, answered.permission, view.identified
+    verdict = decide(context, view, answered, _waiver(found, deciding))
+    worst = min((f for f in found if isinstance(f, Finding)), key=lambda f: (f.severity.rank, f.rule_id), default=None)
+    enabled = app.service_principal.account_enabled
+    activity = items(view.client.sign_in_activity)
+    return JudgedGrant(
+        grant=grant,
+        match=app.match,
+        integration=app.integration,
+        integration_basis=app.integration_basis,
+        account_enabled=enabled if isinstance(enabled, bool) else None,
+        opens=permission.opens if permission else "",
+        family=permission.family if permission else "",
+        access=permission.access if permission else "",
+        tier=permission.tier if permission else None,
+        tier_reason=permission.tier_reason if permission else "",
+        policy_name=context.policy_name,
+        policy=answered.policy,
+        policy_reason=answered.policy_reason,
+        vendor_says=answered.vendor_says,
+        vendor=answered.vendor,
+        seen=answered.seen,
+        seen_reason=answered.seen_reason,
+        covered_by=answered.covered_by,
+        reach=answered.reach,
+        reach_text=answered.reach_text,
+        decision=verdict.decision,
+        reason=verdict.reason,
+        check=verdict.check,
+        ask_whom=verdict.ask_whom,
+        replace_with="",
+        impact=answered.impact,
+        severity=worst.severity if worst else None,
+        severity_axis=worst.axis if worst else "",
+        rule_ids=tuple(dict.fromkeys(outcome.rule_id for outcome in found)),
+        app_last_sign_in=activity[0].last_sign_in if activity else None,
+        portal_url=portal_url(context.snapshot.source.cloud, grant),
+        graph_request=graph_request(grant),
+    )
+
+
+def portal_url(cloud: str, grant: Grant) -> str:
+    """Return the Entra portal's page of an app's permissions; empty outside the public cloud and for odd ids."""
+    ids = (grant.service_principal_id, grant.app_id)
+    if cloud != "public" or not all(GUID.fullmatch(value) for value in ids):
+        return ""
+    return (
+        "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/Permissions"
+        f"/objectId/{ids[0]}/appId/{ids[1]}"
+    )
+
+
+def graph_request(grant: Grant) -> str:
+    """Return the Graph request that shows a grant."""
+    if grant.kind == "application":
+        return f"GET /v1.0/servicePrincipals/{grant.service_principal_id}/appRoleAssignments/{grant.grant_id}"
+    return f"GET /v1.0/oauth2PermissionGrants/{grant.grant_id}"

@@ -1,0 +1,183 @@
+"""The decision per grant, with its reason. The first line that matches counts.
+
+waived                                                keep
+look-alike, or an id that nobody publishes            ask
+allowed                                               keep
+conditional                                           keep; revoke-after once the condition is known to be false
+undetermined                                          ask
+outside, needed by a declared feature or the vendor   ask
+outside, app confirmed and nothing open               revoke
+outside                                               revoke-after, with what comes first
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from auditor.engine.answers import matches
+from auditor.engine.policy import key_of, key_of_reference
+from auditor.engine.view import Answered, AppView, Context
+from auditor.knowledge.profile import ConditionalPermission, Precondition
+from auditor.model.configuration import Answer
+from auditor.model.outcome import Decision, VendorSays, Waiver
+from auditor.model.snapshot import Complete
+
+_VENDOR: Mapping[VendorSays, str] = {
+    "needed": "{} says it is needed",
+    "optional": "{} calls it optional",
+    "conditional": "{} wants it under a condition",
+    "removable": "{} says it may go",
+    "silent": "no text of {}'s that could be read speaks of it",
+}
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """A decision with its reason and what it asks for."""
+
+    decision: Decision
+    reason: str
+    check: str = ""
+    ask_whom: str = ""
+
+
+def decide(context: Context, view: AppView, answered: Answered, waiver: Waiver | None) -> Verdict:
+    """Return the decision for one grant; `waiver` covers every finding that argues for taking it away."""
+    if waiver is not None:
+        reason = f"Waived by {waiver.owner} until {waiver.expires.isoformat()}: {waiver.reason}"
+        return Verdict(decision="keep", reason=reason)
+    if view.identified.match == "look-alike":
+        return Verdict(
+            decision="ask",
+            reason=f"The app only looks like {context.profile.title}'s: {view.identified.reason}",
+            ask_whom="whoever approved the app; if nobody knows it, treat it as an incident",
+        )
+    if not answered.grant.known:
+        return Verdict(
+            decision="ask",
+            reason="The resource does not publish it, or could not be read, so what it opens is not known.",
+            ask_whom=f"the owner of {answered.grant.resource_name or 'the resource'}, then {context.profile.title}",
+        )
+    return _by_policy(context, view, answered)
+
+
+def _by_policy(context: Context, view: AppView, answered: Answered) -> Verdict:
+    if answered.condition is not None:
+        return _conditional(context, answered.condition)
+    if answered.policy == "outside":
+        return _outside(context, view, answered)
+    if answered.policy == "allowed":
+        also = f", and {_vendor(context, answered)}" if answered.vendor_says == "needed" else ""
+        return Verdict(decision="keep", reason=f"Inside the policy '{context.policy_name}'{also}.")
+    known = view.identified.integration
+    reason = "No list says whether this integration may hold it." if known else answered.policy_reason
+    return Verdict(decision="ask", reason=reason, ask_whom=_who_knows(context, view))
+
+
+def _conditional(context: Context, condition: ConditionalPermission) -> Verdict:
+    answer = context.configuration.answers.get(condition.not_needed_when)
+    if answer is not None and answer.value:
+        said = _said(answer)
+        return Verdict(
+            decision="revoke-after",
+            reason=f"The condition under which it is needed does not hold: {condition.not_needed_when}, {said}.",
+            check=condition.check,
+        )
+    known = "is not answered" if answer is None else f"does not hold, {_said(answer)}"
+    return Verdict(decision="keep", reason=f"Needed as long as '{condition.not_needed_when}' {known}.")
+
+
+def _vendor(context: Context, answered: Answered) -> str:
+    return _VENDOR[answered.vendor_says].format(context.profile.title)
+
+
+def _said(answer: Answer) -> str:
+    return f"as {answer.answered_by} said on {answer.date.isoformat()}"
+
+
+def _who_knows(context: Context, view: AppView) -> str:
+    if not view.identified.integration:
+        return f"the {context.profile.title} administrator: which integration is this app?"
+    return f"{context.profile.title}: which permissions does this integration need? Then list them as allowed."
+
+
+def _outside(context: Context, view: AppView, answered: Answered) -> Verdict:
+    if answered.needed_by:
+        return Verdict(
+            decision="ask",
+            reason=f"The policy '{context.policy_name}' leaves out what the feature '{answered.needed_by}' needs.",
+            ask_whom="the owner of the policy: change the list, or switch the feature off first",
+        )
+    if answered.vendor_says == "needed":
+        return Verdict(
+            decision="ask",
+            reason=f"The policy '{context.policy_name}' leaves it out, yet {context.profile.title} says it is needed.",
+            ask_whom="the owner of the policy",
+        )
+    checks = tuple(_open_checks(context, view, answered))
+    reason = f"Outside the policy '{context.policy_name}'; {_vendor(context, answered)}."
+    if checks:
+        return Verdict(decision="revoke-after", reason=reason, check=" ".join(checks))
+    return Verdict(decision="revoke", reason=reason)
+
+
+def _open_checks(context: Context, view: AppView, answered: Answered) -> list[str]:
+    """Return what must be done before this grant goes; empty when it may go now."""
+    checks = []
+    if not view.identified.confirmed:
+        checks.append(f"Confirm what this app is: {view.identified.confirm_line}")
+    for precondition in context.profile.preconditions:
+        if _concerns(precondition, context, view, answered):
+            holds = _holds(precondition, context.configuration.features, context.configuration.answers)
+            if holds is not True:
+                known = "Known not to hold: " if holds is False else ""
+                checks.append(f"{known}{precondition.check}")
+    if answered.seen == "used":
+        checks.append("The logs show it in use: find out by what, and move that first.")
+    if _may_be_the_only_road(view, answered):
+        checks.append(_only_road(context, view))
+    return checks
+
+
+def _concerns(precondition: Precondition, context: Context, view: AppView, answered: Answered) -> bool:
+    integration = context.profile.integrations.get(view.identified.integration)
+    return view.identified.integration in precondition.integrations and matches(
+        precondition.about, answered.grant, answered.permission, integration
+    )
+
+
+def _holds(precondition: Precondition, features: tuple[str, ...], answers: Mapping[str, Answer]) -> bool | None:
+    """Return whether a precondition is known to hold, known not to hold, or open (None)."""
+    if set(precondition.fails_with_features) & set(features):
+        return False
+    answer = answers.get(precondition.id)
+    if answer is not None:
+        return answer.value
+    if (
+        features
+        and precondition.holds_without_features
+        and not set(precondition.holds_without_features) & set(features)
+    ):
+        return True
+    return None
+
+
+def _may_be_the_only_road(view: AppView, answered: Answered) -> bool:
+    """Tell whether the integration lacks a permission that it needs and this grant could be doing its work."""
+    held = {key_of(other.grant) for other in view.answered}
+    if all(key_of_reference(reference) in held for reference in view.needed):
+        return False
+    permission = answered.permission
+    families = {reference.value.split(".")[0].lower() for reference in view.needed}
+    return permission is None or permission.resource == "exchange" or permission.family in families
+
+
+def _only_road(context: Context, view: AppView) -> str:
+    names = ", ".join(reference.value for reference in view.needed)
+    seen = isinstance(view.client.app_role_assignments, Complete)
+    lacks = "does not hold" if seen else "was not seen to hold (its grants could not be read in full)"
+    return (
+        f"The app {lacks} {names}, so this grant may be what carries the integration: find out from "
+        f"{context.profile.title}'s administrator how it is connected."
+    )

@@ -1,0 +1,32 @@
+"""Everything that judges: one app profile, the permission families and the compiled rules."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from auditor.engine.rules import CompiledRule, load_rules
+from auditor.knowledge.data import rules_sha256
+from auditor.knowledge.permissions import PermissionTable
+from auditor.knowledge.profile import AppProfile, load_profile
+from auditor.knowledge.references import known_permissions
+
+
+class Rulebook(Struct, frozen=True, kw_only=True):
+    """What an audit is judged by, loaded and checked once."""
+
+    profile: AppProfile
+    permissions: PermissionTable
+    rules: tuple[CompiledRule, ...]
+    sha256: str
+
+
+def load_rulebook(app: str) -> Rulebook:
+    """Load the profile of `app`, all permission families and all rules.
+
+    Raises:
+        UsageError: there is no such profile.
+        ConfigurationError: a file of rules/ is wrong.
+    """
+    return Rulebook(
+        profile=load_profile(app), permissions=known_permissions(), rules=load_rules(), sha256=rules_sha256()
+    )

@@ -1,0 +1,61 @@
+"""What the engine looks at: a snapshot with everything known about it, app by app and grant by grant."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from auditor.knowledge.identify import IdentifiedApp
+from auditor.knowledge.permissions import Permission, PermissionReference, PermissionTable
+from auditor.knowledge.profile import AppProfile, ConditionalPermission
+from auditor.model.configuration import AppConfiguration
+from auditor.model.grant import Grant
+from auditor.model.outcome import Impact, Policy, Reach, Seen, SeenApp, Statement, VendorSays
+from auditor.model.snapshot import Client, Snapshot
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """A grant with the five answers, before any rule and any decision."""
+
+    grant: Grant
+    permission: Permission | None
+    """The permission tables' entry; None where they have none."""
+    policy: Policy
+    policy_reason: str
+    condition: ConditionalPermission | None
+    """For `conditional`: what it hangs on."""
+    needed_by: str
+    """The declared feature that needs this permission, whatever the policy; empty otherwise."""
+    vendor_says: VendorSays
+    vendor: Statement
+    seen: Seen
+    seen_reason: str
+    covered_by: str
+    reach: Reach
+    reach_text: str
+    impact: Impact
+
+
+class AppView(Struct, frozen=True, kw_only=True):
+    """One audited app with what was read of it and its answered grants."""
+
+    identified: IdentifiedApp
+    client: Client
+    answered: tuple[Answered, ...]
+    """Permissions held, without default access; in a fixed order."""
+    default_access: tuple[Grant, ...]
+    needed: tuple[PermissionReference, ...]
+    """What the app's integration needs (allowed by the policy's list and said needed); empty when undetermined."""
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """One audit's whole view."""
+
+    snapshot: Snapshot
+    profile: AppProfile
+    permissions: PermissionTable
+    configuration: AppConfiguration
+    policy_name: str
+    tenant_id: str
+    apps: tuple[AppView, ...]
+    seen_apps: tuple[SeenApp, ...] = ()
+    """Service principals that were considered and are not audited."""

@@ -1,0 +1,56 @@
+"""Waivers: findings that the team has decided to live with, until a date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+
+from auditor.errors import ConfigurationError
+from auditor.model.outcome import Finding, Outcome, Waived, Waiver
+
+
+def check_waivers(waivers: Sequence[Waiver], rule_ids: Iterable[str], where: str) -> None:
+    """Refuse a waiver of a rule that does not exist; `where` names the list in errors.
+
+    Raises:
+        ConfigurationError: a waiver names an unknown rule.
+    """
+    known = sorted(rule_ids)
+    for index, waiver in enumerate(waivers):
+        if waiver.rule not in known:
+            close = get_close_matches(waiver.rule, known, n=1)
+            suggestion = f"Did you mean '{close[0]}'? " if close else ""
+            raise ConfigurationError(
+                f"There is no rule '{waiver.rule}'.",
+                where=f"{where}[{index}].rule",
+                advice=f"{suggestion}`entra-audit rules list` names every rule.",
+            )
+
+
+def apply(
+    outcomes: Iterable[Outcome], waivers: Sequence[Waiver], *, taken_at: datetime
+) -> tuple[tuple[Outcome, ...], tuple[Waiver, ...]]:
+    """Return the outcomes with waived findings marked, and the waivers that had expired when the data was taken.
+
+    A waiver holds up to and including its day of expiry. The first that covers a finding counts.
+    """
+    today = taken_at.date()
+    valid = [waiver for waiver in waivers if today <= waiver.expires]
+    expired = tuple(waiver for waiver in waivers if today > waiver.expires)
+    return tuple(_waived(outcome, valid) for outcome in outcomes), expired
+
+
+def _waived(outcome: Outcome, waivers: Sequence[Waiver]) -> Outcome:
+    if not isinstance(outcome, Finding):
+        return outcome
+    covering = next((waiver for waiver in waivers if _covers(waiver, outcome)), None)
+    return Waived(finding=outcome, waiver=covering) if covering else outcome
+
+
+def _covers(waiver: Waiver, finding: Finding) -> bool:
+    return (
+        waiver.rule == finding.rule_id
+        and waiver.app.lower() == finding.subject.app_id.lower()
+        and waiver.permission in ("", finding.subject.permission)
+    )
