@@ -1,0 +1,1 @@
+"""The simulator: a Microsoft Graph tenant on loopback, grown from a Snapshot; it only answers reads."""

@@ -1,0 +1,164 @@
+"""The simulator as a server: uvicorn in a thread, on 127.0.0.1 and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from auditor.errors import MissingPartError, UsageError
+from auditor.model.snapshot import Snapshot
+from auditor.simulator.bodies import uuid
+from auditor.simulator.fault import Fault
+from auditor.simulator.graph import Call, Graph
+
+HOST = "127.0.0.1"
+__all__ = ["Call", "Fault", "Running", "env_lines", "run_forever", "serve"]
+
+
+class Running:
+    """A simulator that runs: where it is, its credential, and what it was asked."""
+
+    def __init__(self, graph: Graph, *, url: str, token: str) -> None:
+        self._graph = graph
+        self.url = url
+        """`http://127.0.0.1:PORT`, without a trailing slash."""
+        self.token = token
+        """The bearer token that opens this simulator and nothing else."""
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every call so far, in the order met; members of a batch follow their batch and are marked."""
+        return list(self._graph.calls)
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests so far; a batch is one."""
+        return sum(not call.in_batch for call in self._graph.calls)
+
+
+@contextmanager
+def serve(
+    snapshot: Snapshot,
+    *,
+    port: int = 0,
+    page_size: int = 100,
+    faults: tuple[Fault, ...] = (),
+    latency: float = 0.0,
+) -> Iterator[Running]:
+    """Run a simulator of the snapshot's tenant while the `with` block runs.
+
+    Args:
+        snapshot: what the tenant holds.
+        port: the TCP port; 0 takes a free one.
+        page_size: items of a page where a call does not say `$top`.
+        faults: what goes wrong on purpose.
+        latency: seconds that every HTTP request takes longer.
+
+    Raises:
+        MissingPartError: starlette or uvicorn is not installed.
+        UsageError: the port cannot be had.
+    """
+    try:
+        import uvicorn
+
+        from auditor.simulator.app import App
+    except ImportError as error:
+        raise MissingPartError(
+            f"The simulator needs '{error.name}', which is not installed.",
+            advice='Install it: pip install "entra-auditor[simulator]"',
+        ) from error
+    listener = _listen(port)
+    url, token = f"http://{HOST}:{listener.getsockname()[1]}", _token(snapshot)
+    graph = Graph(snapshot, url=url, token=token, page_size=page_size, faults=faults)
+    app = App(graph, latency=latency)
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = app.server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.001)
+    try:
+        yield Running(graph, url=url, token=token)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def run_forever(
+    snapshot: Snapshot,
+    port: int = 0,
+    *,
+    ready: Callable[[Running], None],
+    until: threading.Event | None = None,
+) -> None:
+    """Run a simulator until the user interrupts it (or `until` is set); `ready` is called once it answers.
+
+    Raises:
+        MissingPartError: starlette or uvicorn is not installed.
+        UsageError: the port cannot be had.
+    """
+    end = until or threading.Event()
+    with serve(snapshot, port=port) as running:
+        ready(running)
+        try:
+            while not end.wait(0.2):
+                pass
+        except KeyboardInterrupt:
+            return
+
+
+def env_lines(running_url: str, token: str) -> str:
+    """Return the shell lines that point this tool, and by their comment curl, at a simulator."""
+    return f"""\
+export ENTRA_AUDIT_SIMULATOR_URL='{running_url}'
+export ENTRA_AUDIT_SIMULATOR_TOKEN='{token}'
+# curl -H "Authorization: Bearer $ENTRA_AUDIT_SIMULATOR_TOKEN" \
+"$ENTRA_AUDIT_SIMULATOR_URL/v1.0/servicePrincipals?\\$select=appId,displayName&\\$top=5"
+"""
+
+
+def _listen(port: int) -> socket.socket:
+    # With the protocol named, asyncio switches Nagle's algorithm off: 1 ms a request instead of 45 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise UsageError(
+            f"The simulator cannot listen on port {port}: {error}.",
+            where="--port",
+            advice="Choose another port, or 0 for a free one.",
+        ) from error
+    return listener
+
+
+def _token(snapshot: Snapshot) -> str:
+    """Return a bearer token in the shape of a JSON Web Token; nobody signed it, its end is random."""
+    claims = {
+        "aud": "https://graph.microsoft.com",
+        "tid": snapshot.tenant_id,
+        "appid": snapshot.source.reader_app_id or uuid("sample reader"),
+        "oid": snapshot.source.reader_object_id or uuid("sample reader object"),
+        "app_displayname": "Sample reader",
+        "roles": ["Application.Read.All", "AuditLog.Read.All", "Directory.Read.All"],
+    }
+    parts = (json.dumps(part).encode() for part in ({"typ": "JWT", "alg": "none"}, claims))
+    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    return f"{text}.{secrets.token_urlsafe(32)}"
