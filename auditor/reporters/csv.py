@@ -1,0 +1,111 @@
+"""CSV: grants.csv and findings.csv, for whoever goes on in a spreadsheet or a database.
+
+UTF-8 with byte order mark, comma, CRLF (RFC 4180). No cell is a formula, no cell spans lines. grants.csv has one row
+per permission held, so a delegated grant of three scopes gives three rows with one grant_id. findings.csv has a row for
+each finding, waived finding and rule that could not be evaluated; its column `outcome` says which. Passes are left out:
+there is one for nearly every rule and grant, they would bury what needs work, and audit.json holds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditor.model.outcome import AuditResult, Finding, JudgedGrant, NotEvaluated, Waived
+from auditor.reporters import Reporter
+from auditor.reporters.text import cell
+
+Row = dict[str, object]
+
+GRANT_COLUMNS = (
+    "tenant_id", "taken_at", "app_id", "app_name", "app_match", "integration", "integration_basis",
+    "service_principal_id", "account_enabled", "kind", "consent", "principal_id", "resource_app_id",
+    "resource_name", "permission", "permission_id", "grant_id", "granted_at", "granted_by", "policy_name",
+    "policy", "vendor_says", "vendor_basis", "seen", "covered_by", "reach", "decision", "check", "ask_whom",
+    "replace_with", "severity", "severity_axis", "tier", "rule_ids", "reason", "impact", "impact_basis",
+    "app_last_sign_in", "last_used", "portal_url", "graph_request",
+)  # fmt: skip
+FINDING_COLUMNS = (
+    "finding_id", "rule_id", "outcome", "severity", "severity_axis", "tenant_id", "app_id",
+    "service_principal_id", "grant_id", "permission", "title", "reason", "remediation", "basis", "controls",
+    "waiver",
+)  # fmt: skip
+
+
+def render(result: AuditResult) -> dict[str, bytes]:
+    """Return both files."""
+    return {
+        "findings.csv": _table(FINDING_COLUMNS, _finding_rows(result)),
+        "grants.csv": _table(GRANT_COLUMNS, [_grant_row(result, judged) for judged in result.grants]),
+    }
+
+
+def _table(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
+    from pandas import DataFrame
+
+    safe = [[cell(row[column]) for column in columns] for row in rows]
+    text = DataFrame(safe, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\r\n")
+    return text.encode("utf-8-sig")
+
+
+def _grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
+    grant = judged.grant
+    return {
+        "tenant_id": result.tenant_id,
+        "taken_at": result.taken_at,
+        "app_match": judged.match,
+        "vendor_basis": judged.vendor.basis,
+        "impact": judged.impact.what.text,
+        "impact_basis": judged.impact.what.basis,
+    } | {
+        name: getattr(grant if name in grant.__struct_fields__ else judged, name)
+        for name in GRANT_COLUMNS
+        if name in grant.__struct_fields__ or (name in judged.__struct_fields__ and name != "impact")
+    }
+
+
+def _finding_rows(result: AuditResult) -> list[Row]:
+    titles = {rule.id: rule.title for rule in result.rules}
+    rows = []
+    for outcome in result.outcomes:
+        match outcome:
+            case Finding():
+                row = _finding(outcome)
+            case Waived(waiver=waiver):
+                row = _finding(outcome.finding)
+                row["waiver"] = f"{waiver.owner}: {waiver.reason} (until {waiver.expires.isoformat()})"
+            case NotEvaluated():
+                row = dict.fromkeys(FINDING_COLUMNS, "")
+                row |= {"title": titles.get(outcome.rule_id, ""), "reason": outcome.why}
+            case _:
+                continue
+        subject = outcome.subject
+        rows.append(
+            row
+            | {
+                "rule_id": outcome.rule_id,
+                "outcome": outcome.__struct_config__.tag,
+                "tenant_id": result.tenant_id,
+                "app_id": subject.app_id,
+                "service_principal_id": subject.service_principal_id,
+                "grant_id": subject.grant_id,
+                "permission": subject.permission,
+            }
+        )
+    return rows
+
+
+def _finding(finding: Finding) -> Row:
+    return {
+        "finding_id": finding.finding_id,
+        "severity": finding.severity,
+        "severity_axis": finding.axis,
+        "title": finding.title,
+        "reason": finding.reason,
+        "remediation": finding.remediation,
+        "basis": finding.basis,
+        "controls": finding.controls,
+        "waiver": "",
+    }
+
+
+REPORTER = Reporter(name="csv", help="grants.csv and findings.csv, for spreadsheets", render=render)

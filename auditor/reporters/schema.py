@@ -1,0 +1,52 @@
+"""The published JSON Schemas of audit.json, of a snapshot and of entra-audit.yaml, generated from the Structs.
+
+`python -m auditor.reporters.schema` writes them to reports/schemas/ anew.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from auditor.knowledge.configuration import configuration_schema
+from auditor.knowledge.data import data_dir
+from auditor.model import outcome, snapshot
+from auditor.model.outcome import AuditResult
+from auditor.model.snapshot import Snapshot
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def audit_schema() -> dict[str, Any]:
+    """Return the JSON Schema of audit.json."""
+    return _versioned(AuditResult, outcome.SCHEMA, outcome.VERSION)
+
+
+def snapshot_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a snapshot file, once unpacked."""
+    return _versioned(Snapshot, snapshot.SCHEMA, snapshot.VERSION)
+
+
+def schemas() -> dict[str, bytes]:
+    """Return every published schema by its file name under reports/schemas/, as that file must read."""
+    found = {
+        "audit.schema.json": audit_schema(),
+        "configuration.schema.json": configuration_schema(),
+        "snapshot.schema.json": snapshot_schema(),
+    }
+    return {name: json.dumps(schema, indent=2).encode() + b"\n" for name, schema in found.items()}
+
+
+def _versioned(shape: type, name: str, version: int) -> dict[str, Any]:
+    schema = {"$schema": _DIALECT, "$id": f"urn:{name.replace('/', ':')}", "title": name} | msgspec.json.schema(shape)
+    properties = schema["$defs"][shape.__name__]["properties"]
+    properties["schema"] = {"const": name}
+    properties["version"] = {"const": version}
+    return schema
+
+
+if __name__ == "__main__":
+    for file, content in schemas().items():
+        (data_dir("reports") / "schemas" / file).write_bytes(content)

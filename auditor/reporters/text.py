@@ -1,0 +1,100 @@
+"""Text for readers: hostile strings made visible, cells without formulas, moments in English, links safe to follow.
+
+Every reporter passes what a tenant can name through this module. What counts as invisible is a fixed list of ranges and
+not the interpreter's Unicode tables, so that the same input gives the same bytes under every Python version.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from auditor.model.text import MONTHS, moment
+
+LONGEST = 2000
+"""Characters of one text that a page shows; longer ones are cut."""
+
+LONGEST_CELL = 32_000
+"""Characters of one CSV cell; Excel moves what goes beyond 32,767 into the next row."""
+
+_HIDDEN = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # soft hyphen, joiners, fillers, Arabic letter mark
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero-width, marks, separators, bidi
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"  # fillers, variation selectors, byte order mark
+    "\ud800-\udfff\ue000-\uf8ff"  # lone surrogates, private use
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff"  # tags, private use
+    "]"
+)
+_FORMULA = re.compile("(^|;)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\0])")
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_URL = re.compile(r"https://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
+
+
+def visible(text: str) -> str:
+    """Return `text` with control, bidi, zero-width and private-use characters as U+ escapes in angle quotes."""
+    return _HIDDEN.sub(lambda hit: f"\u2039U+{ord(hit[0]):04X}\u203a", text)
+
+
+@lru_cache(maxsize=4096)
+def prose(text: str) -> str:
+    """Return sentences on one line, cut: line breaks and runs of blanks become one blank."""
+    return visible(cut(" ".join(text.split())))
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Return `text` as it is up to `longest` characters, else its beginning and how long it was."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+
+
+def cell(value: object) -> str:
+    """Return `value` as one CSV cell that no spreadsheet takes for a formula.
+
+    None is empty, booleans are `true` and `false`, moments are ISO 8601 in UTC, sequences are joined with `; `. A quote
+    is set before a formula's first character at the beginning, and after semicolons because some locales split there.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, tuple):
+        return cell("; ".join(str(part) for part in value))
+    return cut(visible(_FORMULA.sub(r"\1'", str(value))), LONGEST_CELL)
+
+
+def when(at: datetime | None) -> str:
+    """Return `22 Nov 2026 09:14 UTC`; empty for None."""
+    return moment(at) if at else ""
+
+
+def day(value: date | str) -> str:
+    """Return `22 Nov 2026`; a string that is no YYYY-MM-DD date comes back as it is."""
+    try:
+        on = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+@lru_cache(maxsize=4096)
+def https_only(url: str) -> str:
+    """Return `url` when it is a plain https address with a host name and nothing that hides its target, else empty."""
+    if not _URL.fullmatch(url):
+        return ""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    plain = _HOST.fullmatch(parts.hostname or "") and "@" not in parts.netloc and port in {None, 443}
+    return url if plain else ""
+
+
+def host(url: str) -> str:
+    """Return the host name of a URL that `https_only` accepts."""
+    return urlsplit(url).hostname or ""

@@ -1,0 +1,168 @@
+"use strict";
+(() => {
+  const one = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const clean = (text) => text.replace(/\s+/g, " ").trim();
+  const html = document.documentElement;
+  const bar = one("#bar");
+  const shown = one("#shown");
+
+  // Theme: as the system has it, light or dark.
+  const themes = ["auto", "light", "dark"];
+  const button = one("#theme");
+  const kept = (() => { try { return localStorage.getItem("entra-audit-theme"); } catch { return null; } })();
+  const setTheme = (name) => {
+    if (name === "auto") html.removeAttribute("data-theme"); else html.dataset.theme = name;
+    button.textContent = `Theme: ${name}`;
+    try { localStorage.setItem("entra-audit-theme", name); } catch { /* A page opened from a mail may keep nothing. */ }
+  };
+  setTheme(themes.includes(kept) ? kept : "auto");
+  button.addEventListener("click", () => {
+    const now = html.dataset.theme ?? "auto";
+    setTheme(themes[(themes.indexOf(now) + 1) % themes.length]);
+  });
+  button.hidden = false;
+
+  // Copy.
+  const copy = async (text, from) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const label = from.textContent;
+    from.textContent = "Copied";
+    setTimeout(() => { from.textContent = label; }, 1200);
+    from.focus();
+  };
+  const copyButton = (label, text) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = label;
+    made.addEventListener("click", () => copy(text(), made));
+    return made;
+  };
+  for (const code of all("code.copy")) {
+    const button = copyButton("Copy", () => code.textContent);
+    button.setAttribute("aria-label", `Copy the line ${code.textContent}`);
+    code.after(" ", button);
+    code.parentElement.classList.add("copyable");
+  }
+
+  // One cell as one line: its parts apart, without the marks of the screen.
+  const words = (cell) => clean([...cell.childNodes].map((node) => node.textContent).join(" "));
+  const rowText = (group) => [...group.rows[0].cells].map(words);
+  all(".more details").forEach((details) => details.addEventListener("toggle", () => {
+    if (!details.open || one(".actions", details)) return;
+    const group = details.closest("tbody");
+    const actions = document.createElement("p");
+    actions.className = "actions";
+    actions.append(copyButton("Copy row", () => rowText(group).join("\t")));
+    const portal = one("a.portal", details);
+    if (portal) actions.append(copyButton("Copy portal link", () => portal.href));
+    actions.append(copyButton("Copy Graph request", () => one(".request", details).textContent));
+    one("dl", details).before(actions);
+  }));
+
+  // Sorting: a table's rows, or its groups of rows.
+  const value = (unit, column) => {
+    const cell = (unit.rows ? unit.rows[0] : unit).cells[column];
+    return cell.dataset.v ?? words(cell);
+  };
+  for (const table of all("table.sortable")) {
+    const grouped = table.matches(".grants");
+    const heads = all("thead th", table).filter((head) => head.closest("table") === table);
+    heads.forEach((head, column) => {
+      const sorter = document.createElement("button");
+      sorter.type = "button";
+      sorter.append(...head.childNodes);
+      head.append(sorter);
+      head.setAttribute("aria-sort", "none");
+      sorter.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        heads.forEach((other) => other.setAttribute("aria-sort", "none"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const place = grouped ? table : table.tBodies[0];
+        const units = grouped ? [...table.tBodies] : [...place.rows];
+        const keyed = units.map((unit) => [value(unit, column), unit]);
+        keyed.sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }) * (down ? -1 : 1));
+        place.append(...keyed.map(([, unit]) => unit));
+      });
+    });
+  }
+
+  // Filters. A search is words that must all occur; -word excludes, a|b is either.
+  const groups = all(".grants > tbody");
+  const items = all("[data-item]");
+  const texts = new Map();
+  const text = (node) => {
+    if (!texts.has(node)) texts.set(node, node.textContent.toLowerCase());
+    return texts.get(node);
+  };
+  const fields = { q: "#q", decision: "#f-decision", severity: "#f-severity", app: "#f-app", kind: "#f-kind" };
+  const wanted = () => Object.fromEntries(Object.entries(fields).map(([name, id]) => [name, one(id).value]));
+  const matcher = (want) => {
+    const terms = want.q.toLowerCase().split(/\s+/).filter((term) => term && term !== "-").map((term) => ({
+      no: term.startsWith("-"),
+      any: term.replace(/^-/, "").split("|").filter(Boolean),
+    }));
+    return (node, names) => names.every((name) => !want[name] || node.dataset[name] === want[name])
+      && terms.every(({ no, any }) => any.some((word) => text(node).includes(word)) !== no);
+  };
+  const apply = () => {
+    const want = wanted();
+    const fits = matcher(want);
+    let count = 0;
+    for (const group of groups) {
+      const fit = fits(group, ["decision", "severity", "app", "kind"]);
+      group.hidden = !fit;
+      count += fit;
+    }
+    for (const item of items) item.hidden = !fits(item, ["severity", "app"]);
+    for (const section of all(".app")) {
+      section.hidden = Boolean(want.app) && section.dataset.app !== want.app;
+      const none = one(".nomatch", section);
+      if (none) none.hidden = all(".grants > tbody:not([hidden])", section).length > 0;
+    }
+    for (const finding of all(".finding")) finding.hidden = !one("[data-item]:not([hidden])", finding);
+    shown.textContent = `${count} of ${groups.length} lines`;
+    const state = new URLSearchParams(Object.entries(want).filter(([, chosen]) => chosen)).toString();
+    const address = state ? `#?${state}` : location.hash.startsWith("#?") ? "#" : null;
+    try { if (address !== null) history.replaceState(null, "", address); } catch { /* A sandboxed page has no address. */ }
+  };
+  const restore = new URLSearchParams(location.hash.startsWith("#?") ? location.hash.slice(2) : "");
+  for (const [name, id] of Object.entries(fields)) one(id).value = restore.get(name) ?? "";
+  let waiting;
+  bar.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(apply, 80); });
+  bar.addEventListener("reset", () => setTimeout(apply));
+  bar.addEventListener("submit", (event) => event.preventDefault());
+  bar.hidden = false;
+  apply();
+
+  // The lines on the screen as CSV; no cell is a formula.
+  const safe = (cell) => `"${cell.replace(/(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'").replaceAll('"', '""')}"`;
+  one("#export").addEventListener("click", () => {
+    const visible = groups.filter((group) => !group.hidden && !group.closest(".app").hidden);
+    const head = ["App", ...all("thead th", one(".grants")).slice(0, 8).map((cell) => clean(cell.textContent))];
+    const rows = visible.map((group) => [clean(one("h2", group.closest(".app")).firstElementChild.textContent), ...rowText(group)]);
+    const csv = "\ufeff" + [head, ...rows].map((row) => row.map(safe).join(",") + "\r\n").join("");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
+    link.download = "grants-shown.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+
+  // Paper hides nothing.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = all("details:not([open])");
+    closed.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
+})();

@@ -1,0 +1,140 @@
+"""Strings that an attacker may choose as the name, publisher or URL of an app in somebody else's tenant.
+
+Each is aimed at one reader: a browser, a spreadsheet, a terminal, a shell, a template engine, a parser, an eye.
+"""
+
+from __future__ import annotations
+
+MARKUP = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</title><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg/onload=alert(1)>",
+    '" autofocus onfocus="alert(1)',
+    "' onmouseover='alert(1)",
+    "<a href=javascript:alert(1)>x</a>",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<base href=https://evil.example/>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "<form action=https://evil.example><button>x",
+    "<!--",
+    "-->",
+    "]]><x>",
+    "<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;",
+    "&",
+    "<plaintext>",
+    "</td></tr></table>",
+    "</details></section></main>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "\u003cimg src=x\u003e",
+)
+URLS = (
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\tscript:alert(1)",
+    " javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+    "https://good.example@evil.example/",
+    "https://evil.example\\@good.example/",
+    "//evil.example/x",
+    "https://evil.example/\"onmouseover='alert(1)'",
+    "https://evil.example/\r\nSet-Cookie: a=b",
+    "https://",
+    "https://[::1/",
+    "https://evil.example:99999/",
+    "https://localhost/",
+    "http://evil.example/",
+    "file:///etc/passwd",
+    "https://evil.example/\u202etxt.exe",
+)
+FORMULAS = (
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    '=HYPERLINK("https://evil.example","click")',
+    "+1+1",
+    "-1+1",
+    "@SUM(1+1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    "\0=1+1",
+    "  =1+1",
+    "\uff1d1+1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff20SUM(1)",
+    "x;=1+1",
+    '",=1+1,"',
+    "x\r\n=1+1,y",
+    '"',
+    '""',
+    ",",
+)
+TERMINAL = (
+    "\x1b[31mred\x1b[0m",
+    "\x1b]8;;https://evil.example\x1b\\click\x1b]8;;\x1b\\",
+    "\x1b]0;title\x07",
+    "\x1b[2J\x1b[H",
+    "\x9b31m",
+    "\x07\x08\x7f",
+    "\x85",
+    "safe\rforged",
+    "a\nb\nc",
+    "[bold red]markup[/bold red]",
+    "[/]",
+    "[link=https://evil.example]x[/link]",
+    ":warning: :skull:",
+)
+INVISIBLE = (
+    "Zoom\u202emooZ",
+    "\u2066isolate\u2069",
+    "\u200f\u061c\u200e",
+    "Zo\u200bom",
+    "Zo\u200dom\u2060",
+    "\ufeffZoom",
+    "Zo\u00adom",
+    "\u2028\u2029",
+    "\u3164\u115f\uffa0",
+    "Zoom\U000e0041\U000e007f",
+    "\ue000\U000f0000",
+    "Z\u043e\u043em",
+    "Z\u0336o\u0336o\u0336m" + "\u0301" * 40,
+    "\u05d0\u05d1\u05d2 Zoom \u0627\u0644",
+    "\U0001f4f9 Zoom \u2764\ufe0f",
+)
+CODE = (
+    "$(calc)",
+    "`calc`",
+    "'; Remove-Item -Recurse C:\\ #",
+    "'@\nStart-Process calc\n@'",
+    "${env:PATH}",
+    "; rm -rf /",
+    "{{ 7 * 7 }}",
+    "{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
+    "{# comment",
+    "${7*7}",
+    "%s%n%x",
+    "../../../etc/passwd",
+    "NaN",
+    "None",
+    "null",
+    "Robert'); DROP TABLE apps;--",
+)
+LENGTH = (
+    " ",
+    "A" * 65536,
+    "W" * 700 + "<b>",
+    "<" * 5000,
+)
+
+HOSTILE = (*MARKUP, *URLS, *FORMULAS, *TERMINAL, *INVISIBLE, *CODE, *LENGTH)
+"""Every one, in a fixed order."""
+
+SURROGATES = ("\ud800", "\udfff\ud800 x")
+"""Text that no UTF-8 file and no JSON answer can carry; only a caller's own code could bring it."""

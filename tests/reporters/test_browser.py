@@ -1,0 +1,257 @@
+"""What report.html promises in a real browser (Chromium, where it is installed)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from auditor.model.outcome import AuditResult
+from auditor.reporters.html import render
+from tests.hostile import MARKUP
+from tests.reporters.fill import fill
+from tests.reporters.sample import many, sample_result
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+]
+
+LINES = ".grants > tbody:not([hidden])"
+
+
+class Opened:
+    """A page of the report with what it complained of and what it asked of the network."""
+
+    def __init__(self, page: Page, file: Path) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(file.as_uri())
+        self.file = file
+
+    def lines(self) -> int:
+        return self.page.locator(LINES).count()
+
+    def first(self) -> str:
+        return self.page.locator(f"{LINES} .perm").first.inner_text()
+
+    def shown(self, count: int) -> None:
+        """Wait until the page says how many lines it shows."""
+        self.page.get_by_text(f"{count} of 17 lines").wait_for(timeout=5000)
+        assert self.lines() == count
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def file(result: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_bytes(render(result)["report.html"])
+    return path
+
+
+@pytest.fixture
+def opened(browser: Browser, file: Path) -> Iterator[Opened]:
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
+    )
+    opened = Opened(context.new_page(), file)
+    yield opened
+    assert opened.complaints == []
+    assert [url for url in opened.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    context.close()
+
+
+def test_filters_and_search_narrow_the_lines(opened: Opened) -> None:
+    """Each filter and the search leave the lines that fit, say how many, and reset brings all back."""
+    page = opened.page
+    opened.shown(17)
+    page.select_option("#f-decision", "revoke")
+    opened.shown(5)
+    page.select_option("#f-severity", "critical")
+    opened.shown(1)
+    page.get_by_role("button", name="Reset").click()
+    opened.shown(17)
+    page.select_option("#f-kind", "delegated")
+    opened.shown(5)
+    page.select_option("#f-app", "3")
+    opened.shown(3)
+    assert page.locator(".app:visible").count() == 1
+    page.get_by_role("button", name="Reset").click()
+    page.fill("#q", "mail|contacts -settings")
+    page.locator("#shown:not(:text('17 of 17'))").wait_for()
+    shown = page.locator(LINES).all_text_contents()
+    assert shown
+    assert all(
+        ("mail" in text.lower() or "contacts" in text.lower()) and "settings" not in text.lower() for text in shown
+    )
+    page.fill("#q", "nothing has this name")
+    opened.shown(0)
+    assert page.get_by_text("No grant of this app matches the filter.").count() == 4
+
+
+def test_a_filtered_view_can_be_shared(opened: Opened) -> None:
+    """The address carries the filters, and opening it brings the same lines."""
+    opened.page.select_option("#f-decision", "ask")
+    opened.shown(4)
+    assert opened.page.url.endswith("#?decision=ask")
+    opened.page.reload()
+    opened.shown(4)
+
+
+def test_columns_sort_up_and_down_by_keyboard(opened: Opened) -> None:
+    """A column's button sorts, says so in aria-sort, and turns round; it needs no mouse."""
+    page = opened.page
+    head = page.locator(".grants thead th").first
+    assert head.get_attribute("aria-sort") == "none"
+    head.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    names = page.locator(".app").first.locator(".perm").all_inner_texts()
+    assert names == sorted(names, key=str.lower)
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert page.locator(".app").first.locator(".perm").all_inner_texts() == names[::-1]
+
+
+def test_row_portal_link_and_request_are_copied(opened: Opened) -> None:
+    """An opened line offers its cells, the portal's address and the Graph request to the clipboard."""
+    page = opened.page
+    line = page.locator(LINES).first
+    line.locator("summary").click()
+
+    def copied(button: str) -> str:
+        line.get_by_role("button", name=button).click()
+        line.get_by_role("button", name="Copied").first.wait_for()
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    assert copied("Copy row").split("\t")[0].startswith("Calendars.Read")
+    assert copied("Copy portal link").startswith("https://entra.microsoft.com/")
+    assert copied("Copy Graph request").startswith("GET /v1.0/servicePrincipals/")
+    page.get_by_role("button", name="Copy the line exclude").first.click()
+    page.wait_for_timeout(100)
+    assert str(page.evaluate("navigator.clipboard.readText()")).startswith("exclude: [")
+
+
+def test_theme_goes_from_auto_to_light_to_dark(browser: Browser, file: Path) -> None:
+    """The page follows the system until the reader chooses, and keeps the choice."""
+    context = browser.new_context(color_scheme="dark")
+    page = Opened(context.new_page(), file).page
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    button = page.get_by_role("button", name="Theme")
+    button.click()
+    light = page.evaluate(background)
+    assert light != dark
+    assert button.inner_text() == "Theme: light"
+    button.click()
+    assert page.evaluate(background) == dark
+    page.reload()
+    assert page.get_by_role("button", name="Theme").inner_text() == "Theme: dark"
+    context.close()
+
+
+def test_shown_lines_are_exported_without_formulas(browser: Browser, result: AuditResult, tmp_path: Path) -> None:
+    """The export holds a header and the lines on the screen, and none of its cells is a formula."""
+    file = tmp_path / "report.html"
+    hostile = fill(result, lambda path, value: "=1+1" if path == "JudgedGrant.opens" else value)
+    file.write_bytes(render(hostile)["report.html"])
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.select_option("#f-decision", "keep-and-scope")
+    page.get_by_text("1 of 17 lines").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export CSV").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert "\"'=1+1" in lines[1]
+    page.close()
+
+
+def test_everything_is_there_without_javascript(browser: Browser, file: Path, result: AuditResult) -> None:
+    """Without scripts no dead control shows, every line is visible, and details open by themselves."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator("button:visible, input:visible, select:visible").count() == 0
+    assert page.locator(".perm:visible").count() == 17
+    text = page.inner_text("main")
+    assert all(app.headline in text for app in result.apps)
+    page.locator(".more summary").first.click()
+    assert page.locator("code.request:visible").count() == 1
+    context.close()
+
+
+def test_paper_hides_nothing(opened: Opened) -> None:
+    """In print the details are open and the controls are gone."""
+    opened.page.emulate_media(media="print")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.locator("code.request:visible").count() == 17
+    assert opened.page.locator("nav button:visible, .actions button:visible, #bar:visible").count() == 0
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.locator("details[open]").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1280, 1920])
+def test_no_width_needs_sideways_scrolling(opened: Opened, width: int) -> None:
+    """From a small phone to a wide screen the page fits."""
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.slow
+def test_hostile_text_makes_no_element_in_a_browser(browser: Browser, result: AuditResult, tmp_path: Path) -> None:
+    """A browser's own parser finds the same elements whatever stands in every text field, and runs nothing."""
+    few = replace(result, apps=result.apps[:1], grants=result.grants[:9])
+    file = tmp_path / "hostile.html"
+    context = browser.new_context()
+    alerts: list[str] = []
+
+    def elements(text: str) -> list[str]:
+        file.write_bytes(render(fill(few, lambda _path, _value: text))["report.html"])
+        page = context.new_page()
+        page.on("dialog", lambda dialog: alerts.append(dialog.message))
+        page.goto(file.as_uri())
+        found: list[str] = page.evaluate("[...document.querySelectorAll('*')].map((node) => node.nodeName)")
+        page.close()
+        return found
+
+    plain = elements("x")
+    for text in (*MARKUP, "]]>-->" + "</div>" * 9):
+        assert elements(text) == plain, text
+    assert alerts == []
+    context.close()
+
+
+@pytest.mark.slow
+def test_five_thousand_lines_open(browser: Browser, tmp_path: Path) -> None:
+    """A page of 5,000 lines opens and filters without a complaint."""
+    file = tmp_path / "big.html"
+    file.write_bytes(render(sample_result(grants=many(5000)))["report.html"])
+    page = Opened(browser.new_page(), file)
+    assert page.lines() == 5000
+    page.page.fill("#q", "full_access_as_app")
+    page.page.locator("#shown:not(:text('5000 of 5000'))").wait_for()
+    assert 0 < page.lines() < 5000
+    assert page.complaints == []
+    page.page.close()

@@ -1,0 +1,97 @@
+"""What the CSV files promise."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from auditor.model.outcome import AuditResult, Passed
+from auditor.reporters.csv import render
+from tests.hostile import HOSTILE, SURROGATES
+from tests.reporters.fill import fill
+from tests.reporters.sample import sample_result
+
+GRANTS = (
+    "tenant_id,taken_at,app_id,app_name,app_match,integration,integration_basis,service_principal_id,account_enabled,kind,"
+    "consent,principal_id,resource_app_id,resource_name,permission,permission_id,grant_id,granted_at,granted_by,policy_name,"
+    "policy,vendor_says,vendor_basis,seen,covered_by,reach,decision,check,ask_whom,replace_with,severity,severity_axis,tier,"
+    "rule_ids,reason,impact,impact_basis,app_last_sign_in,last_used,portal_url,graph_request"
+)
+FINDINGS = (
+    "finding_id,rule_id,outcome,severity,severity_axis,tenant_id,app_id,service_principal_id,grant_id,permission,title,reason,"
+    "remediation,basis,controls,waiver"
+)
+
+
+def rows(result: AuditResult, name: str) -> list[dict[str, str]]:
+    text = render(result)[name].decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def test_columns_are_the_published_ones(result: AuditResult) -> None:
+    """Names and order of the columns are fixed; files begin with a byte order mark and end lines with CRLF."""
+    files = render(result)
+    assert {name: content.decode("utf-8-sig").splitlines()[0] for name, content in files.items()} == {
+        "grants.csv": GRANTS,
+        "findings.csv": FINDINGS,
+    }
+    for content in files.values():
+        assert content.startswith(b"\xef\xbb\xbf")
+        assert content.count(b"\n") == content.count(b"\r\n")
+
+
+def test_a_row_tells_the_grant(result: AuditResult) -> None:
+    """Each grant has its row, with the values of the model in their published form."""
+    held = rows(result, "grants.csv")
+    assert [judged.grant.grant_id for judged in result.grants] == [row["grant_id"] for row in held]
+    first = held[0]
+    assert first["taken_at"] == "2026-11-22T09:14:00Z"
+    assert first["app_match"] == "configured"
+    assert first["account_enabled"] == "true"
+    assert first["vendor_basis"] == first["impact_basis"] == "documented"
+    assert first["impact"] == "Personal calendars stop syncing."
+    assert first["tier"] == "1"
+    assert first["last_used"] == ""
+    assert "takeover-tier; outside-policy" in [row["rule_ids"] for row in held]
+
+
+def test_findings_hold_what_needs_work(result: AuditResult) -> None:
+    """Findings, waived findings and rules not evaluated have a row each; passes have none."""
+    found = rows(result, "findings.csv")
+    assert len(found) == sum(not isinstance(outcome, Passed) for outcome in result.outcomes)
+    assert {"finding", "waived", "not-evaluated"} == {row["outcome"] for row in found}
+    [waived] = [row for row in found if row["outcome"] == "waived"]
+    assert waived["waiver"] == "Megan Bowen: Owner needed until the migration ends (until 2027-01-31)"
+    assert waived["severity"] == "medium"
+    missing = next(row for row in found if row["rule_id"] == "no-sign-in")
+    assert missing["reason"] == "The sign-in report could not be read."
+    assert missing["title"] == "No sign-in for 90 days"
+    assert missing["severity"] == missing["finding_id"] == ""
+
+
+def test_unknown_values_are_empty_cells(result: AuditResult) -> None:
+    """Nothing that is not known reads as a word: no NaN, no None."""
+    for name in ("grants.csv", "findings.csv"):
+        assert not {"nan", "NaN", "None", "NaT"} & {cell for row in rows(result, name) for cell in row.values()}
+
+
+def test_nothing_held_gives_a_header() -> None:
+    """An audit without grants and outcomes gives files with a header alone."""
+    empty = sample_result(grants=(), outcomes=())
+    assert rows(empty, "grants.csv") == rows(empty, "findings.csv") == []
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *SURROGATES], ids=lambda text: ascii(text)[:40])
+def test_no_cell_is_a_formula(result: AuditResult, text: str) -> None:
+    """Whatever stands in every text field, no cell begins with a trigger and no row is gained or lost."""
+    hostile = fill(result, lambda _path, _value: text)
+    for name in ("grants.csv", "findings.csv"):
+        read = rows(hostile, name)
+        assert len(read) == len(rows(result, name))
+        for row in read:
+            for cell in row.values():
+                assert isinstance(cell, str)
+                assert not cell.lstrip().startswith(tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20"))
+                assert "\n" not in cell
