@@ -32,7 +32,7 @@ demo: setup  ## Audit a made-up tenant and write the report to demo-report/
 	@printf '%s\n' demo-report/*
 
 test: setup  ## Run the tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n auto -m "not slow"
 
 test-slow: setup  ## Run the tests that take long
 	$(BIN)/pytest -m slow
@@ -46,7 +46,7 @@ check: setup  ## Run every gate: format, lint, types, imports, generated docs, t
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
-	$(BIN)/pytest -m "not slow" --cov
+	$(BIN)/pytest -n auto -m "not slow" --cov
 
 docs: setup  ## Write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate

@@ -73,9 +73,7 @@ def test_lock_file_pins_every_dependency() -> None:
     ]
     wanted += declared["dependency-groups"]["dev"]
     names = {re.split(r"[^\w.-]", requirement)[0].replace(".", "-") for requirement in wanted}
-    pinned = set(
-        re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE))
     assert names - pinned == set()
 
 
@@ -94,9 +92,7 @@ def test_no_file_names_a_folder_or_host_of_the_machine_it_was_written_on() -> No
 
 def test_no_file_chooses_where_packages_come_from() -> None:
     """The user's own pip configuration decides that."""
-    assert [
-        f"{place}: {line.strip()}" for place, line in tracked_lines() if PACKAGE_SOURCE.search(line)
-    ] == []
+    assert [f"{place}: {line.strip()}" for place, line in tracked_lines() if PACKAGE_SOURCE.search(line)] == []
 
 
 @pytest.fixture(scope="module")
@@ -175,14 +171,10 @@ def test_module_stays_readable(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=module_id)
 def test_module_catches_no_exception_it_cannot_name(path: Path) -> None:
-    handlers = [
-        node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ExceptHandler)
-    ]
+    handlers = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ExceptHandler)]
     too_broad = [node.lineno for node in handlers if node.type is None or catches_everything(node.type)]
     assert too_broad == []
 
 
 def catches_everything(caught: ast.expr) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id in {"Exception", "BaseException"} for node in ast.walk(caught)
-    )
+    return any(isinstance(node, ast.Name) and node.id in {"Exception", "BaseException"} for node in ast.walk(caught))

@@ -1,0 +1,157 @@
+"""Options that several verbs share: which source is read, as whom, and for which app."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from msgspec import Struct
+
+from auditor.cli.progress import progress
+from auditor.errors import UsageError
+from auditor.graph.auth import (
+    METHODS,
+    Connection,
+    Secret,
+    SignIn,
+    connection,
+    secret_from_environment,
+    secret_from_file,
+)
+from auditor.knowledge.profile import AppProfile
+from auditor.model.configuration import AppConfiguration
+from auditor.sources import SourceKind, SourceRequest, sources
+
+F = TypeVar("F", bound=Callable[..., Any])
+CERTIFICATE_PASSWORD = "ENTRA_AUDIT_CERTIFICATE_PASSWORD"  # noqa: S105 - the variable's name
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """What the source options said."""
+
+    kind: SourceKind
+    location: str
+    demo: bool
+    taken_at: datetime | None
+    sign_in: SignIn | None
+    """None for a source that needs no sign-in."""
+
+
+def source_options(command: F) -> F:
+    """Add the options that choose a source and a sign-in; `choose` reads them back."""
+    for kind in reversed([kind for kind in sources().values() if kind.option]):
+        command = click.option(kind.option, metavar=kind.metavar, help=kind.help)(command)
+    for option in reversed(
+        (
+            click.option("--demo", is_flag=True, help="Audit a made-up tenant that is served on this machine."),
+            click.option("--taken-at", metavar="TIME", help="When an export was made, as 2026-11-22T09:14:00Z."),
+            click.option(
+                "--auth", type=click.Choice(METHODS), default="default", show_default=True, help="How to sign in."
+            ),
+            click.option("--tenant-id", metavar="ID", default="", help="The tenant's id or domain."),
+            click.option("--client-id", metavar="ID", default="", help="appId of the identity that reads."),
+            click.option(
+                "--secret-file",
+                type=click.Path(path_type=Path),
+                help="File with the client secret; else ENTRA_AUDIT_CLIENT_SECRET, else a prompt.",
+            ),
+            click.option("--certificate", metavar="FILE", default="", help="PEM or PKCS #12 file of the certificate."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def choose(values: dict[str, Any]) -> Chosen:
+    """Take the source options out of a command's `values` and return what they say.
+
+    Raises:
+        UsageError: two sources, or an unreadable time.
+    """
+    kinds = [kind for kind in sources().values() if kind.option]
+    locations = {kind: values.pop(kind.option.removeprefix("--").replace("-", "_")) for kind in kinds}
+    named = [kind for kind, location in locations.items() if location is not None]
+    demo = bool(values.pop("demo"))
+    if len(named) + demo > 1:
+        options = [*(["--demo"] if demo else []), *(kind.option for kind in named)]
+        raise UsageError(f"{' and '.join(options)} exclude each other.", advice="Name one source.")
+    kind = named[0] if named else next(kind for kind in sources().values() if not kind.option)
+    sign_in = _sign_in(values, needed=not named and not demo)
+    return Chosen(
+        kind=kind,
+        location=locations.get(kind) or "",
+        demo=demo,
+        taken_at=_moment(values.pop("taken_at")),
+        sign_in=sign_in,
+    )
+
+
+@contextmanager
+def request(
+    chosen: Chosen, *, profile: AppProfile, configuration: AppConfiguration, only: frozenset[str] = frozenset()
+) -> Iterator[SourceRequest]:
+    """Yield the request for the chosen source; the demo tenant is served for as long as the block runs."""
+    with _connection(chosen) as to, progress() as show:
+        yield SourceRequest(
+            profile=profile,
+            configuration=configuration,
+            location=chosen.location,
+            only=only,
+            taken_at=chosen.taken_at,
+            connection=to,
+            progress=show,
+        )
+
+
+@contextmanager
+def _connection(chosen: Chosen) -> Iterator[Connection | None]:
+    if chosen.demo:
+        from auditor.workflow.demo import demo_connection
+
+        with demo_connection() as to:
+            yield to
+    else:
+        yield connection(chosen.sign_in, os.environ) if chosen.sign_in else None
+
+
+def _sign_in(values: dict[str, Any], *, needed: bool) -> SignIn | None:
+    method, tenant, client = values.pop("auth"), values.pop("tenant_id"), values.pop("client_id")
+    secret_file, certificate = values.pop("secret_file"), values.pop("certificate")
+    if not needed:
+        return None
+    password = os.environ.get(CERTIFICATE_PASSWORD)
+    return SignIn(
+        method=method,
+        tenant_id=tenant,
+        client_id=client,
+        secret=_secret(secret_file) if method == "client-secret" else None,
+        certificate_path=certificate,
+        certificate_password=Secret(password) if password else None,
+    )
+
+
+def _secret(path: Path | None) -> Secret | None:
+    if path is not None:
+        return secret_from_file(path)
+    found = secret_from_environment(os.environ)
+    if found is None and sys.stdin.isatty():
+        found = Secret(click.prompt("Client secret", hide_input=True, err=True))
+    return found
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"'{text}' is not a time.", where="--taken-at", advice="Write it as 2026-11-22T09:14:00Z."
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,0 +1,89 @@
+"""`entra-audit run`: the audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auditor.cli.options import choose, request, source_options
+from auditor.errors import UsageError
+from auditor.model.configuration import AppConfiguration, Configuration
+from auditor.model.outcome import Severity
+from auditor.reporters import Reporter, reporters
+
+
+@click.command(
+    epilog="Examples: entra-audit run --demo --out demo-report   |   "
+    "entra-audit run --auth azure-cli --tenant-id contoso.example --out report"
+)
+@click.option("--app", default="zoom", show_default=True, help="The app profile to audit.")
+@click.option("--app-id", "app_ids", multiple=True, metavar="ID", help="Audit this appId only; may be repeated.")
+@click.option("--policy", metavar="P", help="minimal, required, or a policy of the configuration.")
+@click.option("--feature", "features", multiple=True, metavar="F", help="A feature that is on; may be repeated.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the reports.")
+@click.option("--format", "formats", default="html,csv,json", show_default=True, help="Formats, comma-separated.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*(severity.value for severity in Severity), "never"]),
+    default="high",
+    show_default=True,
+    help="Exit 1 for a finding of this severity or worse.",
+)
+@source_options
+def command(**values: Any) -> int:
+    """Audit the tenant, a snapshot or an export, and write the reports.
+
+    Reads Microsoft Graph (or what another tool saved of it), judges every permission that the app's service
+    principals hold, and writes report.html, CSV and JSON files and snapshot.json.gz into --out. Nothing in the tenant
+    is changed.
+    """
+    from rich.console import Console
+
+    from auditor.cli.summary import print_summary
+    from auditor.engine.audit import exit_code
+    from auditor.workflow.prepare import prepare
+    from auditor.workflow.run import run
+
+    chosen = choose(values)
+    wanted = choose_formats(values["formats"])
+    prepared = prepare(
+        values["app"],
+        config=values["config"],
+        policy=values["policy"],
+        features=values["features"],
+        sample=_sample() if chosen.demo else None,
+    )
+    team = prepared.configuration.apps.get(values["app"], AppConfiguration())
+    only = frozenset(app_id.lower() for app_id in values["app_ids"])
+    with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:
+        audited = run(chosen.kind, asked, prepared, reporters=wanted, out=values["out"])
+    print_summary(audited.result, audited.paths, Console())
+    fail_on = values["fail_on"]
+    return int(exit_code(audited.result, None if fail_on == "never" else Severity(fail_on)))
+
+
+def _sample() -> Configuration:
+    from auditor.workflow.demo import demo_configuration
+
+    return demo_configuration()
+
+
+def choose_formats(text: str) -> tuple[Reporter, ...]:
+    """Return the reporters that a comma-separated list names.
+
+    Raises:
+        UsageError: an unknown format.
+    """
+    known = reporters()
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names or [text]:
+        if name not in known:
+            raise UsageError(
+                f"There is no format '{name}'.", where="--format", advice=f"Name some of: {', '.join(known)}."
+            )
+    return tuple(known[name] for name in names)

@@ -1,0 +1,112 @@
+"""The summary that a run prints: what was found, what is missing, where the reports lie, what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from auditor.model.outcome import AuditedApp, AuditResult, Decision, Finding, NotEvaluated, Severity, tally
+from auditor.model.text import count
+from auditor.reporters.text import prose, when
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+Line = tuple[int, "Text"]
+"""Columns of indentation, and what stands behind them."""
+
+NARROWEST = 20
+"""Columns that a text gets however narrow the terminal is."""
+
+TOP = 5
+"""Kinds of finding that the summary names."""
+
+_DECISION_STYLES = {
+    "keep": "green",
+    "keep-and-scope": "cyan",
+    "revoke": "red",
+    "revoke-after": "yellow",
+    "replace": "magenta",
+    "ask": "blue",
+}
+_SEVERITY_STYLES = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "blue",
+    Severity.INFO: "dim",
+}
+
+
+def print_summary(result: AuditResult, paths: Sequence[Path], console: Console) -> None:
+    """Print the summary of `result` and the `paths` that were written.
+
+    Everything is printed as rich Text, never as markup, and without control, bidi or zero-width characters.
+    """
+    for indent, line in _lines(result):
+        for part in line.wrap(console, max(console.width - indent, NARROWEST)) or [line]:
+            part.rstrip()
+            console.print(" " * indent, part, sep="", markup=False, highlight=False, soft_wrap=True)
+    for path in paths:
+        console.print(f"Written: {prose(str(path))}", markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console.print(f"Next: {_next(result, paths)}", markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _lines(result: AuditResult) -> list[Line]:
+    where = f"{prose(result.profile_title)} in {prose(result.tenant_name or result.tenant_id or 'an unnamed tenant')}"
+    lines = [_line(0, (where, "bold"), (f", taken {when(result.taken_at)}, policy {prose(result.policy_name)}", ""))]
+    if not result.complete:
+        lines.append(_line(0, ("INCOMPLETE", "bold yellow"), (": what is missing is not known to be fine.", "")))
+        lines += [_line(2, (prose(reason), "yellow")) for reason in result.incomplete_reasons]
+    lines.append(_line(0, (prose(result.headline), "")))
+    for app in result.apps:
+        lines += [_line(0), *_app(app, result)]
+    return [*lines, _line(0), *_findings(result), _line(0)]
+
+
+def _app(app: AuditedApp, result: AuditResult) -> list[Line]:
+    held = [judged for judged in result.grants if judged.grant.service_principal_id == app.service_principal_id]
+    numbers = tally(held)
+    parts = [(f"{numbers[name]} {name}  ", _DECISION_STYLES[name]) for name in get_args(Decision) if numbers[name]]
+    return [
+        _line(0, (prose(app.name), "bold"), (f" ({prose(app.app_id)}, {app.match})", "dim")),
+        _line(2, (prose(app.headline), "")),
+        _line(2, *(parts or [("No permission was read.", "")])),
+    ]
+
+
+def _findings(result: AuditResult) -> list[Line]:
+    found = Counter((o.severity.rank, o.axis, o.title) for o in result.outcomes if isinstance(o, Finding))
+    gaps = sum(isinstance(outcome, NotEvaluated) for outcome in result.outcomes)
+    lines = [_line(0, (count(found.total(), "finding"), "bold"), (f", {count(gaps, 'outcome')} not evaluated", ""))]
+    for (rank, axis, title), number in sorted(found.items())[:TOP]:
+        severity = list(Severity)[rank]
+        style = _SEVERITY_STYLES[severity]
+        lines.append(_line(2, (f"{severity:<8}", style), (f" {prose(title)}", ""), (f" ({axis}, {number})", "dim")))
+    if len(found) > TOP:
+        lines.append(_line(2, (f"and {count(len(found) - TOP, 'more kind')}: see the report", "dim")))
+    return lines
+
+
+def _next(result: AuditResult, paths: Sequence[Path]) -> str:
+    page = next((path for path in paths if path.suffix == ".html"), None)
+    read = (
+        f"open {prose(str(page))}"
+        if page
+        else "render the report: entra-audit report audit.json --format html --out DIR"
+    )
+    unconfirmed = sum(1 for app in result.apps if app.confirm_line)
+    if not unconfirmed:
+        return f"{read}."
+    return (
+        f"{read}; then confirm or exclude {count(unconfirmed, 'app')} in entra-audit.yaml (the report has the lines)."
+    )
+
+
+def _line(indent: int, *parts: tuple[str, str]) -> Line:
+    from rich.text import Text
+
+    return indent, Text.assemble(*parts)

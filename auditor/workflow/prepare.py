@@ -1,0 +1,81 @@
+"""What every judging command needs first: the rulebook and the team's configuration, checked against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from auditor.engine.rulebook import Rulebook, load_rulebook
+from auditor.engine.waivers import check_waivers
+from auditor.errors import ConfigurationError
+from auditor.knowledge.configuration import check_configuration, merge_cli, read_configuration
+from auditor.knowledge.documents import Lines
+from auditor.model.canonical import sha256, to_json
+from auditor.model.configuration import Configuration
+
+DEFAULT = Path("entra-audit.yaml")
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """Rulebook and configuration of one run."""
+
+    rulebook: Rulebook
+    configuration: Configuration
+    configuration_sha256: str
+    """Of the configuration as used, command-line options included; empty without any."""
+
+
+def prepare(
+    app: str,
+    *,
+    config: Path | None,
+    policy: str | None = None,
+    features: tuple[str, ...] = (),
+    sample: Configuration | None = None,
+) -> Prepared:
+    """Load and check what a run is judged by.
+
+    Args:
+        app: the app profile: `zoom`.
+        config: the configuration file; None: entra-audit.yaml of the current folder if there is one, else `sample`.
+        policy: takes the place of the configured one.
+        features: take the place of the configured ones when not empty.
+        sample: the configuration of a sample tenant.
+
+    Raises:
+        ConfigurationError: a file of rules/ or the configuration is wrong.
+        UsageError: there is no such app profile.
+    """
+    rulebook = load_rulebook(app)
+    if config is None and sample is None and DEFAULT.is_file():
+        config = DEFAULT
+    where: str | Lines = "the command line"
+    loaded = sample or Configuration()
+    if config:
+        loaded, where = read_configuration(config)
+    configuration = merge_cli(loaded, app=app, policy=policy, features=features)
+    if foreign := sorted(set(configuration.apps) - {app}):
+        # Only the audited profile is loaded; another app's part is checked when that app is audited.
+        configuration = msgspec.structs.replace(
+            configuration, apps={k: v for k, v in configuration.apps.items() if k == app}
+        )
+        _check_names(foreign, str(config))
+    check_configuration(configuration, profiles={app: rulebook.profile}, where=where)
+    check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], str(config))
+    used = configuration != Configuration()
+    return Prepared(
+        rulebook=rulebook,
+        configuration=configuration,
+        configuration_sha256=sha256(to_json(configuration)) if used else "",
+    )
+
+
+def _check_names(names: list[str], where: str) -> None:
+    from auditor.knowledge.profile import profile_names
+
+    for name in names:
+        if name not in profile_names():
+            raise ConfigurationError(
+                f"There is no app profile '{name}'.", where=where, advice=f"Name one of: {', '.join(profile_names())}."
+            )

@@ -1,0 +1,68 @@
+"""The audit: a source is read, judged and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from auditor.engine.audit import Hashes, audit
+from auditor.model.canonical import sha256, to_gzip
+from auditor.model.outcome import AuditResult
+from auditor.model.snapshot import Snapshot
+from auditor.reporters import Reporter
+from auditor.sources import SourceKind, SourceRequest
+from auditor.sources.snapshot_file import encode
+from auditor.workflow.prepare import Prepared
+from auditor.workflow.writing import check_folder, write_file, write_files
+
+SNAPSHOT = "snapshot.json.gz"
+
+
+class Audited(Struct, frozen=True, kw_only=True):
+    """A finished audit."""
+
+    result: AuditResult
+    paths: tuple[Path, ...]
+
+
+def run(
+    kind: SourceKind, request: SourceRequest, prepared: Prepared, *, reporters: Sequence[Reporter], out: Path
+) -> Audited:
+    """Read a source, judge it, and write the snapshot and every report into `out`.
+
+    Raises:
+        AuditorError: the source cannot be read or the reports cannot be written; nothing is written then.
+    """
+    check_folder(out)
+    snapshot = kind.read(request)
+    result, data = judge(snapshot, prepared, only=request.only)
+    files = {SNAPSHOT: to_gzip(data), **render(result, reporters)}
+    return Audited(result=result, paths=write_files(out, files))
+
+
+def judge(snapshot: Snapshot, prepared: Prepared, *, only: frozenset[str] = frozenset()) -> tuple[AuditResult, bytes]:
+    """Return the audit of a snapshot, and the snapshot's canonical bytes, whose SHA-256 the audit names."""
+    data = encode(snapshot)
+    result = audit(
+        snapshot,
+        rulebook=prepared.rulebook,
+        configuration=prepared.configuration,
+        hashes=Hashes(snapshot=sha256(data), configuration=prepared.configuration_sha256),
+        only=only,
+    )
+    return result, data
+
+
+def render(result: AuditResult, reporters: Sequence[Reporter]) -> dict[str, bytes]:
+    """Return the files of every reporter by name."""
+    return {name: content for reporter in reporters for name, content in reporter.render(result).items()}
+
+
+def collect(kind: SourceKind, request: SourceRequest, *, out: Path) -> tuple[Snapshot, Path]:
+    """Read a source and write its snapshot to `out`, gzipped when the name ends in .gz."""
+    check_folder(out.parent)
+    snapshot = kind.read(request)
+    data = encode(snapshot)
+    return snapshot, write_file(out, to_gzip(data) if out.suffix == ".gz" else data)

@@ -1,0 +1,108 @@
+"""What the terminal summary promises."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from auditor.cli.summary import TOP, print_summary
+from auditor.model.outcome import AuditResult, Severity
+from tests.hostile import HOSTILE
+from tests.reporters.fill import fill
+from tests.reporters.sample import CALENDAR, RULES, finding, sample_result, subject
+
+PATHS = (Path("out/report.html"), Path("out/grants.csv"))
+
+
+@pytest.fixture(scope="module")
+def result() -> AuditResult:
+    return sample_result()
+
+
+def printed(result: AuditResult, paths: tuple[Path, ...] = PATHS, width: int = 100, *, terminal: bool = False) -> str:
+    stream = io.StringIO()
+    print_summary(
+        result,
+        paths,
+        Console(file=stream, width=width, force_terminal=terminal, color_system="standard" if terminal else None),
+    )
+    return stream.getvalue()
+
+
+def test_summary_tells_what_matters(result: AuditResult) -> None:
+    """Headline and counts per app, INCOMPLETE with its reasons, the worst findings, the files, the next step."""
+    text = " ".join(printed(result).split())
+    for part in (
+        "Zoom in Contoso (sample), taken 22 Nov 2026 09:14 UTC, policy minimal",
+        "INCOMPLETE",
+        *result.incomplete_reasons,
+        result.headline,
+        *(app.headline for app in result.apps),
+        "2 keep 4 revoke 2 revoke-after 1 ask",
+        "No permission was read.",
+        "critical A meeting app can take over the tenant (takeover, 1)",
+        "Written: out/report.html",
+        "Written: out/grants.csv",
+        "Next: open out/report.html; then confirm or exclude 2 apps",
+    ):
+        assert part in text
+
+
+def test_complete_audit_is_not_called_incomplete() -> None:
+    """The word stands there only when something is missing."""
+    assert "INCOMPLETE" not in printed(sample_result(complete=True))
+
+
+def test_next_step_fits_what_was_written() -> None:
+    """Without a page the summary says how to make one; without open apps it asks for no confirmation."""
+    text = printed(sample_result(apps=()), ())
+    assert "entra-audit report audit.json" in text
+    assert "confirm" not in text
+    assert "Written" not in text
+
+
+def test_only_the_worst_findings_are_named() -> None:
+    """At most five kinds are named, worst first, and the rest is counted."""
+    many = tuple(
+        finding(RULES[0], subject(CALENDAR), title=f"Kind {number}", severity=list(Severity)[number % 5])
+        for number in range(9)
+    )
+    text = printed(sample_result(outcomes=many))
+    assert text.index("critical") < text.index("high") < text.index("medium")
+    assert f"and {9 - TOP} more kinds" in text
+    assert printed(sample_result(outcomes=many[:1])).count("Kind") == 1
+
+
+def test_colour_is_for_terminals_only(result: AuditResult) -> None:
+    """A file or a pipe gets plain text; a terminal gets colour."""
+    assert "\x1b" not in printed(result)
+    assert "\x1b[" in printed(result, terminal=True)
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 80, 200])
+def test_every_width_keeps_the_words(result: AuditResult, width: int) -> None:
+    """However narrow the terminal is, nothing is lost and no line ends in blanks; a path is never broken."""
+    text = printed(result, width=width)
+    squeezed = re.sub(r"\s", "", text)
+    assert re.sub(r"\s", "", result.apps[0].headline) in squeezed
+    assert "Written: out/report.html\n" in text
+    assert not re.search(r"[ ]+\n", text)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_string_reaches_the_terminal_raw(result: AuditResult, text: str, terminal: bool) -> None:
+    """No control, bidi or zero-width character of a tenant is printed, and no markup of the printing library counts."""
+    hostile = printed(
+        fill(result, lambda _path, _value: text),
+        (Path("out") / (text.replace("/", "")[:40] or "x"),),
+        terminal=terminal,
+    )
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", hostile) if terminal else hostile
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]", plain)
+    if text.startswith("["):
+        assert text.replace(" ", "") in re.sub(r"\s", "", plain)
