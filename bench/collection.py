@@ -13,6 +13,7 @@ from bench.tenants import tenant
 
 LATENCY = 0.08
 """Seconds that are added to every request."""
+RUNS = 3
 READERS = (("entra-audit collect", "bench.read_batched"), ("typed msgraph-sdk loop", "bench.read_typed"))
 
 
@@ -63,6 +64,10 @@ def _measure(snapshot: Snapshot, module: str) -> Measured:
 
 
 def _read(snapshot: Snapshot, module: str, latency: float) -> tuple[Cost, int]:
-    with serve(snapshot, latency=latency) as running:
-        cost = run([sys.executable, "-m", module, running.url], {"BENCH_TOKEN": running.token})
-        return cost, running.requests
+    """Return the cheapest of RUNS readings, and how many requests one takes."""
+    costs, requests = [], 0
+    for _ in range(RUNS):
+        with serve(snapshot, latency=latency) as running:
+            costs.append(run([sys.executable, "-m", module, running.url], {"BENCH_TOKEN": running.token}))
+            requests = running.requests
+    return min(costs, key=lambda cost: float(cost.output)), requests

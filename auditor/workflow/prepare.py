@@ -8,9 +8,9 @@ import msgspec
 
 from auditor.engine.rulebook import Rulebook, load_rulebook
 from auditor.engine.waivers import check_waivers
-from auditor.errors import ConfigurationError
 from auditor.knowledge.configuration import check_configuration, merge_cli, read_configuration
 from auditor.knowledge.documents import Lines
+from auditor.knowledge.profile import load_profile, profile_names
 from auditor.model.canonical import sha256, to_json
 from auditor.model.configuration import Configuration
 
@@ -55,27 +55,13 @@ def prepare(
     if config:
         loaded, where = read_configuration(config)
     configuration = merge_cli(loaded, app=app, policy=policy, features=features)
-    if foreign := sorted(set(configuration.apps) - {app}):
-        # Only the audited profile is loaded; another app's part is checked when that app is audited.
-        configuration = msgspec.structs.replace(
-            configuration, apps={k: v for k, v in configuration.apps.items() if k == app}
-        )
-        _check_names(foreign, str(config))
-    check_configuration(configuration, profiles={app: rulebook.profile}, where=where)
-    check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], str(config))
+    named = set(profile_names()) & set(configuration.apps)
+    profiles = {name: load_profile(name) for name in sorted(named | {app})}
+    check_configuration(configuration, profiles=profiles, where=where)
+    check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], str(config or where))
     used = configuration != Configuration()
     return Prepared(
         rulebook=rulebook,
         configuration=configuration,
         configuration_sha256=sha256(to_json(configuration)) if used else "",
     )
-
-
-def _check_names(names: list[str], where: str) -> None:
-    from auditor.knowledge.profile import profile_names
-
-    for name in names:
-        if name not in profile_names():
-            raise ConfigurationError(
-                f"There is no app profile '{name}'.", where=where, advice=f"Name one of: {', '.join(profile_names())}."
-            )

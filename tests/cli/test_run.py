@@ -153,3 +153,27 @@ def test_the_simulator_is_accepted_on_loopback_only(run: Run, monkeypatch: pytes
     ran = run("run", "--out", "out")
     assert ran.code == 2
     assert "ENTRA_AUDIT_SIMULATOR_URL" in ran.err
+
+
+def test_a_profile_that_nobody_wrote_is_named_with_its_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "entra-audit.yaml").write_text("apps:\n  zoom: {policy: minimal}\n  teems: {policy: minimal}\n")
+    ran = run("run", "--graph-export", EXPORT, "--out", "out")
+    assert ran.code == 2
+    assert "entra-audit.yaml:3" in ran.err
+    assert "teems" in ran.err
+
+
+def test_a_waiver_of_a_rule_that_does_not_exist_is_refused(run: Run, tmp_path: Path) -> None:
+    waiver = "{rule: outside-polcy, app: aaaaaaaa-0001-4000-8000-000000000001, owner: Ada, reason: pilot, expires: 2027-01-31}"
+    (tmp_path / "entra-audit.yaml").write_text(f"waivers: [{waiver}]\n")
+    ran = run("run", "--graph-export", EXPORT, "--out", "out")
+    assert ran.code == 2
+    assert "outside-policy" in ran.err
+
+
+def test_a_waiver_without_expiry_is_refused(run: Run, tmp_path: Path) -> None:
+    waiver = "{rule: outside-policy, app: aaaaaaaa-0001-4000-8000-000000000001, owner: Ada, reason: pilot}"
+    (tmp_path / "entra-audit.yaml").write_text(f"waivers: [{waiver}]\n")
+    ran = run("run", "--graph-export", EXPORT, "--out", "out")
+    assert ran.code == 2
+    assert "expires" in ran.err
