@@ -56,7 +56,9 @@
 
   // One cell as one line: its parts apart, without the marks of the screen.
   const words = (cell) => clean([...cell.childNodes].map((node) => node.textContent).join(" "));
-  const rowText = (group) => [...group.rows[0].cells].map(words);
+  // A row's cells by column; what another cell spans is null.
+  const columns = (row) => [...row.cells].flatMap((cell) => [cell, ...Array(cell.colSpan - 1).fill(null)]);
+  const rowText = (group) => columns(group.rows[0]).map((cell) => (cell ? words(cell) : ""));
   all(".more details").forEach((details) => details.addEventListener("toggle", () => {
     if (!details.open || one(".actions", details)) return;
     const group = details.closest("tbody");
@@ -71,8 +73,8 @@
 
   // Sorting: a table's rows, or its groups of rows.
   const value = (unit, column) => {
-    const cell = (unit.rows ? unit.rows[0] : unit).cells[column];
-    return cell.dataset.v ?? words(cell);
+    const cell = columns(unit.rows ? unit.rows[0] : unit)[column];
+    return cell ? cell.dataset.v ?? words(cell) : "";
   };
   for (const table of all("table.sortable")) {
     const grouped = table.matches(".grants");
@@ -96,23 +98,33 @@
     });
   }
 
-  // Filters. A search is words that must all occur; -word excludes, a|b is either.
+  // Filters. A search is words that must all occur; -word excludes, a|b is either. It looks at permission, opens,
+  // policy, decision, check and app; behind all: at everything.
   const groups = all(".grants > tbody");
   const items = all("[data-item]");
+  const appName = (group) => clean(one("h2", group.closest(".app")).textContent);
+  const looked = (group) => {
+    const [permission, opens, policy] = columns(group.rows[0]);
+    return [permission, opens, policy, ...all(".badge, .check", group.rows[0])].map((cell) => (cell ? words(cell) : ""))
+      .concat(appName(group)).join(" ");
+  };
   const texts = new Map();
-  const text = (node) => {
-    if (!texts.has(node)) texts.set(node, node.textContent.toLowerCase());
+  const text = (node, deep) => {
+    if (deep || !node.rows) return node.textContent.toLowerCase();
+    if (!texts.has(node)) texts.set(node, looked(node).toLowerCase());
     return texts.get(node);
   };
   const fields = { q: "#q", decision: "#f-decision", severity: "#f-severity", app: "#f-app", kind: "#f-kind" };
   const wanted = () => Object.fromEntries(Object.entries(fields).map(([name, id]) => [name, one(id).value]));
   const matcher = (want) => {
-    const terms = want.q.toLowerCase().split(/\s+/).filter((term) => term && term !== "-").map((term) => ({
+    const typed = want.q.toLowerCase().trim();
+    const deep = typed.startsWith("all:");
+    const terms = typed.replace(/^all:/, "").split(/\s+/).filter((term) => term && term !== "-").map((term) => ({
       no: term.startsWith("-"),
       any: term.replace(/^-/, "").split("|").filter(Boolean),
     }));
     return (node, names) => names.every((name) => !want[name] || node.dataset[name] === want[name])
-      && terms.every(({ no, any }) => any.some((word) => text(node).includes(word)) !== no);
+      && terms.every(({ no, any }) => any.some((word) => text(node, deep).includes(word)) !== no);
   };
   const apply = () => {
     const want = wanted();
@@ -144,12 +156,21 @@
   bar.hidden = false;
   apply();
 
+  // A link to what a filter hides shows it again.
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest('a[href^="#"]')?.hash.slice(1);
+    if (target && document.getElementById(target)?.closest("[hidden]")) {
+      for (const id of Object.values(fields)) one(id).value = "";
+      apply();
+    }
+  });
+
   // The lines on the screen as CSV; no cell is a formula.
   const safe = (cell) => `"${cell.replace(/(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'").replaceAll('"', '""')}"`;
   one("#export").addEventListener("click", () => {
     const visible = groups.filter((group) => !group.hidden && !group.closest(".app").hidden);
     const head = ["App", ...all("thead th", one(".grants")).slice(0, 8).map((cell) => clean(cell.textContent))];
-    const rows = visible.map((group) => [clean(one("h2", group.closest(".app")).firstElementChild.textContent), ...rowText(group)]);
+    const rows = visible.map((group) => [appName(group), ...rowText(group)]);
     const csv = "\ufeff" + [head, ...rows].map((row) => row.map(safe).join(",") + "\r\n").join("");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
@@ -158,10 +179,10 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
 
-  // Paper hides nothing.
+  // Paper shows the details of what somebody has to act on.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = all("details:not([open])");
+    closed = all(".grants > tbody:not(.keep, .keep-and-scope) details:not([open])");
     closed.forEach((details) => { details.open = true; });
   });
   addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from auditor.cli.options import choose, request, source_options
+from auditor.cli.options import Target, app_ids, choose, request, source_options
 from auditor.errors import ExitCode
 
 
@@ -17,9 +17,7 @@ from auditor.errors import ExitCode
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Snapshot; .gz is compressed."
-)
+@click.option("--out", type=Target(), required=True, metavar="FILE", help="Snapshot; .gz is compressed.")
 @source_options
 def command(**values: Any) -> int:
     """Read the tenant or an export and write a snapshot, without judging it.
@@ -35,7 +33,7 @@ def command(**values: Any) -> int:
     chosen = choose(values)
     prepared = prepare(values["app"], config=values["config"])
     team = prepared.configuration.apps.get(values["app"], AppConfiguration())
-    only = frozenset(app_id.lower() for app_id in values["app_ids"])
+    only = app_ids(values["app_ids"])
     with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:
         snapshot, path = collect(chosen.kind, asked, out=values["out"])
     gaps = [entry for entry in ledger(snapshot) if entry.state != "complete" and entry.collection != EXCHANGE]

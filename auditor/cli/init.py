@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from auditor.cli.main import printable
-from auditor.cli.options import Chosen, choose, request, source_options
+from auditor.cli.options import Chosen, Target, choose, request, source_options
 from auditor.errors import UsageError
 from auditor.knowledge.identify import IdentifiedApp
 from auditor.knowledge.profile import AppProfile
@@ -33,7 +33,7 @@ EXCLUDE, LATER = "exclude", "later"
     help="Zoom's user export: counts differing UPNs.",
 )
 @click.option("--no-tenant", is_flag=True, help="Ask without reading a tenant first.")
-@click.option("--out", type=click.Path(path_type=Path), default="entra-audit.yaml", show_default=True, help="The file.")
+@click.option("--out", type=Target(), default="entra-audit.yaml", show_default=True, help="The file.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @source_options
 def command(**values: Any) -> int:
@@ -57,8 +57,8 @@ def command(**values: Any) -> int:
     else:
         try:
             configuration = _ask(profile, _apps(chosen, profile, read=not values["no_tenant"]), counted)
-        except click.Abort:
-            if sys.stdin.isatty():
+        except (click.Abort, RuntimeError):
+            if sys.stdin is not None and sys.stdin.isatty():
                 raise
             raise UsageError(
                 "The answers ended before the questions did.", advice="Give them with --from FILE."

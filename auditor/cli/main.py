@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import NoReturn, cast
@@ -58,6 +59,10 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or pipe that cannot show a letter gets its escape instead of a failure.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="entra-audit", standalone_mode=False)
     except AuditorError as error:

@@ -24,6 +24,7 @@ from auditor.graph.auth import (
     secret_from_environment,
     secret_from_file,
 )
+from auditor.knowledge.permissions import GUID
 from auditor.knowledge.profile import AppProfile
 from auditor.model.configuration import AppConfiguration
 from auditor.sources import SourceKind, SourceRequest, sources
@@ -92,6 +93,31 @@ def choose(values: dict[str, Any]) -> Chosen:
     )
 
 
+def app_ids(values: tuple[str, ...]) -> frozenset[str]:
+    """Return the appIds of --app-id in lower case.
+
+    Raises:
+        UsageError: one is no GUID.
+    """
+    for value in values:
+        if not GUID.fullmatch(value.lower()):
+            raise UsageError(f"'{value}' is no appId.", where="--app-id", advice="Write it as 8-4-4-4-12 hex digits.")
+    return frozenset(value.lower() for value in values)
+
+
+class Target(click.Path):
+    """A path to write to; an empty one, as an unset shell variable gives, would mean the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, and refuse an empty one."""
+        if value == "":
+            self.fail("the path is empty; write . for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @contextmanager
 def request(
     chosen: Chosen, *, profile: AppProfile, configuration: AppConfiguration, only: frozenset[str] = frozenset()
@@ -124,6 +150,12 @@ def _sign_in(values: dict[str, Any], *, needed: bool) -> SignIn | None:
     method, tenant, client = values.pop("auth"), values.pop("tenant_id"), values.pop("client_id")
     secret_file, certificate = values.pop("secret_file"), values.pop("certificate")
     if not needed:
+        if method != "default" or tenant or client or secret_file or certificate:
+            raise UsageError(
+                "Sign-in options need a tenant to sign in to, and this source is none.",
+                where="--auth, --tenant-id, --client-id, --secret-file, --certificate",
+                advice="Leave them out, or leave out the source to read the tenant.",
+            )
         return None
     password = os.environ.get(CERTIFICATE_PASSWORD)
     return SignIn(
@@ -140,7 +172,7 @@ def _secret(path: Path | None) -> Secret | None:
     if path is not None:
         return secret_from_file(path)
     found = secret_from_environment(os.environ)
-    if found is None and sys.stdin.isatty():
+    if found is None and sys.stdin is not None and sys.stdin.isatty():
         found = Secret(click.prompt("Client secret", hide_input=True, err=True))
     return found
 
@@ -150,8 +182,8 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"'{text}' is not a time.", where="--taken-at", advice="Write it as 2026-11-22T09:14:00Z."
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

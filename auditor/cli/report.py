@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from auditor.cli.options import Target
 from auditor.cli.run import choose_formats
 
 
 @click.command(epilog="Example: entra-audit report report/audit.json --format html --out again")
 @click.argument("audit", type=click.Path(path_type=Path), metavar="AUDIT.json")
 @click.option("--format", "formats", default="html,csv,json", show_default=True, help="Formats, comma-separated.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the reports.")
+@click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
 def command(audit: Path, formats: str, out: Path) -> int:
     """Render an audit.json again, byte for byte the same."""
     from auditor.workflow.report import report

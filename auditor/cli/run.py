@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from auditor.cli.options import choose, request, source_options
+from auditor.cli.options import Target, app_ids, choose, request, source_options
 from auditor.errors import UsageError
 from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.model.outcome import Severity
@@ -25,7 +25,7 @@ from auditor.reporters import Reporter, reporters
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the reports.")
+@click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
 @click.option("--format", "formats", default="html,csv,json", show_default=True, help="Formats, comma-separated.")
 @click.option(
     "--fail-on",
@@ -59,7 +59,7 @@ def command(**values: Any) -> int:
         sample=_sample() if chosen.demo else None,
     )
     team = prepared.configuration.apps.get(values["app"], AppConfiguration())
-    only = frozenset(app_id.lower() for app_id in values["app_ids"])
+    only = app_ids(values["app_ids"])
     with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:
         audited = run(chosen.kind, asked, prepared, reporters=wanted, out=values["out"])
     print_summary(audited.result, audited.paths, Console())

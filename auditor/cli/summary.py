@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from auditor.model.outcome import AuditedApp, AuditResult, Decision, Finding, NotEvaluated, Severity, tally
+from auditor.model.outcome import AuditResult, Decision, Severity
 from auditor.model.text import count
+from auditor.reporters.page import AppBlock, Page, page
 from auditor.reporters.text import prose, when
 
 if TYPE_CHECKING:
@@ -62,26 +63,45 @@ def _lines(result: AuditResult) -> list[Line]:
         lines.append(_line(0, ("INCOMPLETE", "bold yellow"), (": what is missing is not known to be fine.", "")))
         lines += [_line(2, (prose(reason), "yellow")) for reason in result.incomplete_reasons]
     lines.append(_line(0, (prose(result.headline), "")))
-    for app in result.apps:
-        lines += [_line(0), *_app(app, result)]
-    return [*lines, _line(0), *_findings(result), _line(0)]
+    shown = page(result)
+    for block in shown.blocks:
+        lines += [_line(0), *_app(block)]
+    return [*lines, _line(0), *_findings(shown), _line(0)]
 
 
-def _app(app: AuditedApp, result: AuditResult) -> list[Line]:
-    held = [judged for judged in result.grants if judged.grant.service_principal_id == app.service_principal_id]
-    numbers = tally(held)
-    parts = [(f"{numbers[name]} {name}  ", _DECISION_STYLES[name]) for name in get_args(Decision) if numbers[name]]
+def _app(block: AppBlock) -> list[Line]:
+    app = block.app
+    parts = [(f"{number} {name}  ", _DECISION_STYLES[name]) for name, number in sorted(block.counts, key=_place)]
+    what = f" · {prose(app.integration)}" if app.integration else ""
     return [
-        _line(0, (prose(app.name), "bold"), (f" ({prose(app.app_id)}, {app.match})", "dim")),
+        _line(
+            0,
+            (f"{block.number}. {prose(block.title)}{what}", "bold"),
+            (f" ({prose(app.app_id)}, {app.match})", "dim"),
+            ("" if block.whole else " not read in full", "yellow"),
+        ),
         _line(2, (prose(app.headline), "")),
         _line(2, *(parts or [("No permission was read.", "")])),
     ]
 
 
-def _findings(result: AuditResult) -> list[Line]:
-    found = Counter((o.severity.rank, o.axis, o.title) for o in result.outcomes if isinstance(o, Finding))
-    gaps = sum(isinstance(outcome, NotEvaluated) for outcome in result.outcomes)
-    lines = [_line(0, (count(found.total(), "finding"), "bold"), (f", {count(gaps, 'outcome')} not evaluated", ""))]
+def _place(counted: tuple[str, int]) -> int:
+    return get_args(Decision).index(counted[0])
+
+
+def _findings(shown: Page) -> list[Line]:
+    found: Counter[tuple[int, str, str]] = Counter()
+    for group in shown.findings:
+        found[group.first.severity.rank, group.first.axis, group.first.title] += len(group.rows)
+    rows, each = (sum(numbers) for numbers in list(zip(*shown.severities, strict=True))[1:])
+    persons = f" ({each} with each person)" if each > rows else ""
+    lines = [
+        _line(
+            0,
+            (count(rows, "finding"), "bold"),
+            (f"{persons}, {count(shown.not_evaluated, 'outcome')} not evaluated", ""),
+        )
+    ]
     for (rank, axis, title), number in sorted(found.items())[:TOP]:
         severity = list(Severity)[rank]
         style = _SEVERITY_STYLES[severity]

@@ -15,10 +15,11 @@ from auditor.knowledge.profile import AppProfile, ImpactStatement, Integration, 
 from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.model.directory import NO_ROLE, ServicePrincipal
 from auditor.model.grant import Grant
-from auditor.model.outcome import Impact, Reach, Statement, VendorSays
+from auditor.model.outcome import Impact, Policy, Reach, Statement, VendorSays
 from auditor.model.snapshot import Client, Complete, Snapshot, Unavailable, items
 
 NO_LOGS = "No activity log was read, so use is not known."
+UNRESOLVED: tuple[Policy, str, None] = ("undetermined", "Which permission this is could not be resolved.", None)
 NOT_COLLECTED = "the snapshot does not hold this app: collect again with today's configuration"
 
 
@@ -40,7 +41,9 @@ def build_context(
     if policy not in ("minimal", "required", *configuration.policies):
         known = ", ".join(("minimal", "required", *configuration.policies))
         raise ConfigurationError(f"There is no policy '{policy}'.", advice=f"Name one of: {known}.")
-    identification = identify_in(snapshot, profile=profile, configuration=app_configuration, only=only)
+    everyone = identify_in(snapshot, profile=profile, configuration=app_configuration)
+    named = identify_in(snapshot, profile=profile, configuration=app_configuration, only=only) if only else everyone
+    apps = {app.service_principal.id: app for app in (*everyone.apps, *named.apps)}
     answers = _Answers(snapshot, profile, permissions, PolicyBook(profile, configuration, policy))
     return Context(
         snapshot=snapshot,
@@ -49,8 +52,9 @@ def build_context(
         configuration=app_configuration,
         policy_name=policy,
         tenant_id=snapshot.tenant_id,
-        apps=tuple(answers.view(app) for app in identification.apps),
-        seen_apps=identification.seen,
+        apps=tuple(answers.view(app) for app in apps.values()),
+        only=only,
+        seen_apps=named.seen,
     )
 
 
@@ -133,6 +137,7 @@ class _Answers:
             client=client,
             answered=tuple(self._answer(grant, app, allowance, needed_by, stays) for grant in held),
             default_access=tuple(grant for grant in grants if grant.default_access),
+            list_name=allowance.name,
             needed=self._needed(app, allowance),
         )
 
@@ -168,7 +173,7 @@ class _Answers:
         stays: Mapping[_Holder, list[Grant]],
     ) -> Answered:
         permission = self._permissions.by_value(grant.resource_app_id, grant.permission, grant.kind)
-        policy, policy_reason, condition = judge(grant, allowance)
+        policy, policy_reason, condition = judge(grant, allowance) if grant.known else UNRESOLVED
         integration = self._profile.integrations.get(app.integration)
         says, vendor = self._vendor(grant, permission, app, integration)
         reach, reach_text = self._reach(grant, permission)
@@ -192,6 +197,9 @@ class _Answers:
     def _vendor(
         self, grant: Grant, permission: Permission | None, app: IdentifiedApp, integration: Integration | None
     ) -> tuple[VendorSays, Statement]:
+        if not grant.known:
+            text = f"Which permission this is is not known, so nothing that {self._profile.title} says applies to it."
+            return "silent", Statement(text=text, basis="unknown")
         if app.match == "look-alike":
             text = f"This app is not known to be {self._profile.title}'s, so nothing the vendor says applies to it."
             return "silent", Statement(text=text, basis="unknown")
@@ -204,11 +212,10 @@ class _Answers:
     def _impact(
         self, grant: Grant, permission: Permission | None, app: IdentifiedApp, integration: Integration | None
     ) -> Impact:
-        own = integration.impacts if integration and app.match != "look-alike" else ()
+        settled = grant.known and app.match != "look-alike"
+        own = integration.impacts if integration else ()
         for statement in (*own, *self._profile.impacts):
-            if matches(statement.about, grant, permission, integration) and (
-                app.match != "look-alike" or statement.basis == "unknown"
-            ):
+            if matches(statement.about, grant, permission, integration) and (settled or statement.basis == "unknown"):
                 return _impact(statement)
         raise ConfigurationError(
             "No impact statement matches every grant.", where=f"rules/apps/{self._profile.id}.yaml"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from auditor.engine import waivers
 from auditor.engine.answers import build_context
+from auditor.engine.completeness import NOT_DESCRIBED, GrantKey, incomplete_reasons, subject_key
 from auditor.engine.decide import decide
 from auditor.engine.evaluate import evaluate
 from auditor.engine.rulebook import Rulebook
@@ -20,37 +21,29 @@ from auditor.errors import ExitCode
 from auditor.model.configuration import Configuration
 from auditor.model.grant import Grant
 from auditor.model.outcome import (
-    AcceptedGap,
     AuditResult,
     Finding,
     JudgedGrant,
-    NotEvaluated,
     Outcome,
     Provenance,
     RuleInfo,
     Severity,
-    Subject,
     Waived,
     Waiver,
 )
 from auditor.model.snapshot import (
-    Complete,
     LedgerEntry,
     Snapshot,
-    client_collections,
     items,
+    last_sign_in,
     ledger,
     ledger_of,
 )
 
 GUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-GRANT_COLLECTIONS = ("appRoleAssignments", "oauth2PermissionGrants")
 
-NOT_DESCRIBED = ("unknown-permission", "undescribed-permission")
-"""Rules whose findings stand for everything that cannot be judged of a permission that nobody describes."""
-
-_GrantKey = tuple[str, str, str, str]
-"""Service principal, grant id, permission, principal."""
+OWN_LIST = "own list"
+"""What stands for the policy's name where the team's own list for an integration takes its place."""
 
 
 class Hashes(Struct, frozen=True, kw_only=True):
@@ -107,9 +100,17 @@ def audit(
         accepted_gaps=gaps,
         expired_gaps=tuple(gap for gap in configuration.accepted_gaps if gap.expires < today),
         ledger=ledger(snapshot) + tuple(_uncollected(context)),
-        notes=snapshot.notes,
+        notes=(*snapshot.notes, *_unused_waivers(outcomes, configuration.waivers, expired)),
         provenance=_provenance(snapshot, rulebook, hashes),
     )
+
+
+def _unused_waivers(
+    outcomes: Sequence[Outcome], all_waivers: Sequence[Waiver], expired: Sequence[Waiver]
+) -> Iterable[str]:
+    for waiver in waivers.unused(outcomes, [waiver for waiver in all_waivers if waiver not in expired]):
+        what = f" of {waiver.permission}" if waiver.permission else ""
+        yield f"The waiver of {waiver.rule} for {waiver.app}{what} covers no finding: is it needed, and spelled right?"
 
 
 def _rule_info(rule: CompiledRule) -> RuleInfo:
@@ -134,41 +135,11 @@ def exit_code(result: AuditResult, fail_on: Severity | None) -> ExitCode:
     if not result.complete:
         return ExitCode.INCOMPLETE
     findings = [outcome for outcome in result.outcomes if isinstance(outcome, Finding)]
-    if fail_on is not None and any(finding.severity.rank <= fail_on.rank for finding in findings):
-        return ExitCode.FINDINGS
-    return ExitCode.CLEAN
-
-
-def incomplete_reasons(context: Context, outcomes: Sequence[Outcome], gaps: tuple[AcceptedGap, ...]) -> Iterable[str]:
-    """Return why the audit is incomplete, each reason once; gaps that the team accepted do not count."""
-    accepted = {gap.collection for gap in gaps}
-    listing = context.snapshot.service_principals
-    if not isinstance(listing, Complete) and "servicePrincipals" not in accepted:
-        yield f"servicePrincipals: {listing.why}"
-    for view in context.apps:
-        name = view.identified.service_principal.display_name or view.identified.service_principal.app_id
-        for collection in GRANT_COLLECTIONS:
-            collected = client_collections(view.client)[collection]
-            if not isinstance(collected, Complete) and collection not in accepted:
-                yield f"{collection} of {name}: {collected.why}"
-    told = {_subject_key(o.subject) for o in outcomes if isinstance(o, Finding | Waived) and o.rule_id in NOT_DESCRIBED}
-    missed: dict[str, list[str]] = defaultdict(list)
-    for outcome in outcomes:
-        if isinstance(outcome, NotEvaluated) and not _stands_elsewhere(outcome, accepted, told):
-            missed[outcome.why].append(outcome.rule_id)
-    for why, rules in missed.items():
-        yield f"{', '.join(dict.fromkeys(rules))}: {why}"
-
-
-def _stands_elsewhere(outcome: NotEvaluated, accepted: set[str], told: set[_GrantKey]) -> bool:
-    """Tell whether the team accepted the gap, or a finding of its own says that nothing describes the permission."""
-    if outcome.collections:
-        return set(outcome.collections) <= accepted
-    return bool(outcome.missing) and _subject_key(outcome.subject) in told
-
-
-def _subject_key(subject: Subject) -> _GrantKey:
-    return (subject.service_principal_id, subject.grant_id, subject.permission, subject.principal_id)
+    loud = [finding for finding in findings if fail_on is not None and finding.severity.rank <= fail_on.rank]
+    if any(finding.rule_id in NOT_DESCRIBED and finding not in loud for finding in findings):
+        # What cannot be judged of such a permission is told by its finding alone, so the finding may not be silent.
+        return ExitCode.INCOMPLETE
+    return ExitCode.FINDINGS if loud else ExitCode.CLEAN
 
 
 def _worst_first(context: Context, outcomes: Iterable[Outcome]) -> list[AppView]:
@@ -178,26 +149,26 @@ def _worst_first(context: Context, outcomes: Iterable[Outcome]) -> list[AppView]
         if isinstance(outcome, Finding):
             owner = outcome.subject.service_principal_id
             worst[owner] = min(outcome.severity.rank, worst.get(owner, len(Severity)))
-    return sorted(context.apps, key=lambda v: worst.get(v.identified.service_principal.id, len(Severity)))
+    return sorted(context.audited, key=lambda v: worst.get(v.identified.service_principal.id, len(Severity)))
 
 
 def _uncollected(context: Context) -> Iterable[LedgerEntry]:
     """Return ledger lines for apps that today's configuration audits and the snapshot does not hold."""
     held = {client.service_principal.id for client in context.snapshot.clients}
-    strangers = tuple(view.client for view in context.apps if view.client.service_principal.id not in held)
+    strangers = tuple(view.client for view in context.audited if view.client.service_principal.id not in held)
     return ledger_of(strangers)
 
 
-def _key(grant: Grant) -> _GrantKey:
+def _key(grant: Grant) -> GrantKey:
     return (grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id)
 
 
 def _judged_grants(context: Context, outcomes: tuple[Outcome, ...], deciding: set[str]) -> Iterable[JudgedGrant]:
-    by_grant: dict[_GrantKey, list[Finding | Waived]] = defaultdict(list)
+    by_grant: dict[GrantKey, list[Finding | Waived]] = defaultdict(list)
     for outcome in outcomes:
         if isinstance(outcome, Finding | Waived):
-            by_grant[_subject_key(outcome.subject)].append(outcome)
-    for view in context.apps:
+            by_grant[subject_key(outcome.subject)].append(outcome)
+    for view in context.audited:
         for answered in view.answered:
             yield _judged(context, view, answered, by_grant.get(_key(answered.grant), []), deciding)
 
@@ -216,7 +187,6 @@ def _judged(
     verdict = decide(context, view, answered, _waiver(found, deciding))
     worst = min((f for f in found if isinstance(f, Finding)), key=lambda f: (f.severity.rank, f.rule_id), default=None)
     enabled = app.service_principal.account_enabled
-    activity = items(view.client.sign_in_activity)
     return JudgedGrant(
         grant=grant,
         match=app.match,
@@ -228,7 +198,7 @@ def _judged(
         access=permission.access if permission else "",
         tier=permission.tier if permission else None,
         tier_reason=permission.tier_reason if permission else "",
-        policy_name=context.policy_name,
+        policy_name=OWN_LIST if view.list_name == f"your {OWN_LIST}" else context.policy_name,
         policy=answered.policy,
         policy_reason=answered.policy_reason,
         vendor_says=answered.vendor_says,
@@ -247,7 +217,7 @@ def _judged(
         severity=worst.severity if worst else None,
         severity_axis=worst.axis if worst else "",
         rule_ids=tuple(dict.fromkeys(outcome.rule_id for outcome in found)),
-        app_last_sign_in=activity[0].last_sign_in if activity else None,
+        app_last_sign_in=last_sign_in(view.client),
         portal_url=portal_url(context.snapshot.source.cloud, grant),
         graph_request=graph_request(grant),
     )

@@ -23,13 +23,14 @@ from auditor.knowledge.profile import ConditionalPermission, Precondition
 from auditor.model.configuration import Answer
 from auditor.model.outcome import Decision, VendorSays, Waiver
 from auditor.model.snapshot import Complete
+from auditor.model.text import listed
 
 _VENDOR: Mapping[VendorSays, str] = {
     "needed": "{} says it is needed",
     "optional": "{} calls it optional",
-    "conditional": "{} wants it under a condition",
-    "removable": "{} says it may go",
-    "silent": "no text of {}'s that could be read speaks of it",
+    "conditional": "{} needs it only in some cases",
+    "removable": "{} says it may go where only calendar events are wanted",
+    "silent": "{}'s documentation, as far as it could be read, does not mention it",
 }
 
 
@@ -51,7 +52,7 @@ def decide(context: Context, view: AppView, answered: Answered, waiver: Waiver |
         return Verdict(
             decision="ask",
             reason=f"The app only looks like {context.profile.title}'s: {view.identified.reason}",
-            ask_whom="whoever approved the app; if nobody knows it, treat it as an incident",
+            ask_whom="today, whoever approved the app; until then disable its sign-in, which can be undone",
         )
     if not answered.grant.known:
         return Verdict(
@@ -69,7 +70,7 @@ def _by_policy(context: Context, view: AppView, answered: Answered) -> Verdict:
         return _outside(context, view, answered)
     if answered.policy == "allowed":
         also = f", and {_vendor(context, answered)}" if answered.vendor_says == "needed" else ""
-        return Verdict(decision="keep", reason=f"Inside the policy '{context.policy_name}'{also}.")
+        return Verdict(decision="keep", reason=f"Inside {view.list_name}{also}.")
     known = view.identified.integration
     reason = "No list says whether this integration may hold it." if known else answered.policy_reason
     return Verdict(decision="ask", reason=reason, ask_whom=_who_knows(context, view))
@@ -106,36 +107,53 @@ def _outside(context: Context, view: AppView, answered: Answered) -> Verdict:
     if answered.needed_by:
         return Verdict(
             decision="ask",
-            reason=f"The policy '{context.policy_name}' leaves out what the feature '{answered.needed_by}' needs.",
+            reason=f"{view.list_name.capitalize()} leaves out what the feature '{answered.needed_by}' needs.",
             ask_whom="the owner of the policy: change the list, or switch the feature off first",
         )
     if answered.vendor_says == "needed":
         return Verdict(
             decision="ask",
-            reason=f"The policy '{context.policy_name}' leaves it out, yet {context.profile.title} says it is needed.",
+            reason=f"{view.list_name.capitalize()} leaves it out, yet {context.profile.title} says it is needed.",
             ask_whom="the owner of the policy",
         )
-    checks = tuple(_open_checks(context, view, answered))
-    reason = f"Outside the policy '{context.policy_name}'; {_vendor(context, answered)}."
+    checks = _open_checks(context, view, answered)
+    reason = f"Outside {view.list_name}; {_vendor(context, answered)}."
     if checks:
-        return Verdict(decision="revoke-after", reason=reason, check=" ".join(checks))
-    return Verdict(decision="revoke", reason=reason)
+        numbered = [f"{number}) {check}" for number, check in enumerate(checks, 1)] if len(checks) > 1 else checks
+        return Verdict(decision="revoke-after", reason=reason, check=" ".join(numbered))
+    return Verdict(decision="revoke", reason=f"{reason} {_released_by(context, view, answered)}".strip())
+
+
+def _released_by(context: Context, view: AppView, answered: Answered) -> str:
+    """Return whose word lets a grant go without a check."""
+    answers = context.configuration.answers
+    said = [
+        f"{precondition.id}, {_said(answers[precondition.id])}"
+        if precondition.id in answers
+        else f"{listed(precondition.holds_without_features)} not declared"
+        for precondition in context.profile.preconditions
+        if _concerns(precondition, context, view, answered)
+    ]
+    return f"It may go because: {'; '.join(said)}." if said else ""
 
 
 def _open_checks(context: Context, view: AppView, answered: Answered) -> list[str]:
     """Return what must be done before this grant goes; empty when it may go now."""
     checks = []
     if not view.identified.confirmed:
-        checks.append(f"Confirm what this app is: {view.identified.confirm_line}")
+        line = view.identified.confirm_line
+        where = f": in entra-audit.yaml, under apps: {context.profile.id}:, `{line}`" if line else ""
+        checks.append(f"Confirm what this app is{where}.")
     for precondition in context.profile.preconditions:
         if _concerns(precondition, context, view, answered):
             holds = _holds(precondition, context.configuration.features, context.configuration.answers)
-            if holds is not True:
-                known = "Known not to hold: " if holds is False else ""
-                checks.append(f"{known}{precondition.check}")
+            if holds is False:
+                checks.append(f"Known not to hold yet: {precondition.question} {precondition.check}")
+            elif holds is None:
+                checks.append(precondition.check)
     if answered.seen == "used":
         checks.append("The logs show it in use: find out by what, and move that first.")
-    if _may_be_the_only_road(view, answered):
+    if _may_be_the_only_road(context, view, answered):
         checks.append(_only_road(context, view))
     return checks
 
@@ -163,13 +181,14 @@ def _holds(precondition: Precondition, features: tuple[str, ...], answers: Mappi
     return None
 
 
-def _may_be_the_only_road(view: AppView, answered: Answered) -> bool:
+def _may_be_the_only_road(context: Context, view: AppView, answered: Answered) -> bool:
     """Tell whether the integration lacks a permission that it needs and this grant could be doing its work."""
     held = {key_of(other.grant) for other in view.answered}
-    if all(key_of_reference(reference) in held for reference in view.needed):
+    needed = [key_of_reference(reference) for reference in view.needed]
+    if all(key in held for key in needed):
         return False
     permission = answered.permission
-    families = {reference.value.split(".")[0].lower() for reference in view.needed}
+    families = {entry.family for entry in (context.permissions.by_value(*key) for key in needed) if entry}
     return permission is None or permission.resource == "exchange" or permission.family in families
 
 

@@ -15,6 +15,7 @@ from auditor.engine.facts import FACTS, app_facts, grant_facts
 from auditor.engine.grant_facts import COLLECTION_OF
 from auditor.engine.rules import CompiledRule, Undecided, activation, render
 from auditor.engine.view import AppView, Context
+from auditor.model.grant import Grant
 from auditor.model.outcome import Finding, NotEvaluated, Outcome, Passed, Subject
 from auditor.model.snapshot import CLIENT_COLLECTIONS, TENANT_COLLECTIONS, Complete
 
@@ -38,7 +39,7 @@ def evaluate(context: Context, rules: tuple[CompiledRule, ...]) -> tuple[Outcome
 
     Apps and grants that a collection which is not Complete may hide give a NotEvaluated beside what was seen.
     """
-    views = sorted(context.apps, key=_app_key)
+    views = sorted(context.audited, key=_app_key)
     bench = _Bench(context, rules)
     judged = [(view, {"app": bench.app(view), "grant": bench.grants(view)}) for view in views]
     outcomes: list[Outcome] = []
@@ -60,7 +61,7 @@ class _Bench:
 
     def __init__(self, context: Context, rules: tuple[CompiledRule, ...]) -> None:
         self._context = context
-        self._of_app = {id(view): app_facts(context, view) for view in context.apps}
+        self._of_app = {id(view): app_facts(context, view) for view in context.audited}
         self._rules: Mapping[SubjectKind, tuple[CompiledRule, ...]] = {
             "app": tuple(rule for rule in rules if rule.subject == "app"),
             "grant": tuple(rule for rule in rules if rule.subject == "grant"),
@@ -83,7 +84,7 @@ class _Bench:
                 facts = {**of_app, **own}
                 known[key] = (facts, self._verdicts("grant", facts))
             grant = answered.grant
-            subject = _subject(view, grant.grant_id, grant.permission, grant.principal_id)
+            subject = _subject(view, grant)
             judged.append(_Judged(subject=subject, facts=known[key][0], verdicts=known[key][1]))
         return sorted(judged, key=lambda j: (j.subject.grant_id, j.subject.permission, j.subject.principal_id))
 
@@ -118,15 +119,19 @@ class _Bench:
         return {rule.id: rule.judge(seen, facts) for rule in self._rules[kind]}
 
 
-def _subject(view: AppView, grant_id: str = "", permission: str = "", principal_id: str = "") -> Subject:
+def _subject(view: AppView, grant: Grant | None = None) -> Subject:
     app = view.client.service_principal
+    if grant is None:
+        return Subject(app_id=app.app_id, service_principal_id=app.id, app_name=app.display_name or "")
     return Subject(
         app_id=app.app_id,
         service_principal_id=app.id,
         app_name=app.display_name or "",
-        grant_id=grant_id,
-        permission=permission,
-        principal_id=principal_id,
+        grant_id=grant.grant_id,
+        permission=grant.permission,
+        principal_id=grant.principal_id,
+        kind=grant.kind,
+        resource_app_id=grant.resource_app_id,
     )
 
 

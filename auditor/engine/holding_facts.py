@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from auditor.engine.fact import ABSENT, Absent, AppFact, Value, complete
 from auditor.engine.identity_facts import integration
 from auditor.engine.policy import key_of, key_of_reference
 from auditor.engine.view import AppView, Context
-from auditor.knowledge.permissions import RESOURCES, PermissionReference
-from auditor.model.directory import SignInActivity
-from auditor.model.snapshot import EXCHANGE, items
+from auditor.knowledge.permissions import GUID, RESOURCES, PermissionReference
+from auditor.model.snapshot import EXCHANGE, directory_roles, items, last_sign_in
 
 Read = Callable[[Context, AppView], Value | Absent]
 
@@ -42,44 +40,40 @@ def _consenting(view: AppView) -> int:
     return len({a.grant.principal_id or a.grant.grant_id for a in view.answered if a.grant.consent == "Principal"})
 
 
-def _last(activity: SignInActivity) -> datetime | None:
-    moments = (
-        activity.last_sign_in,
-        activity.delegated_client,
-        activity.delegated_resource,
-        activity.application_client,
-        activity.application_resource,
-    )
-    return max((moment for moment in moments if moment is not None), default=None)
-
-
-def _last_sign_in(view: AppView) -> datetime | None:
-    return max((m for m in map(_last, items(view.client.sign_in_activity)) if m is not None), default=None)
-
-
 def _days_since_sign_in(context: Context, view: AppView) -> Value | Absent:
-    last = _last_sign_in(view)
+    last = last_sign_in(view.client)
     if last is None or not complete(context, view, "signInActivity"):
         return ABSENT
     return max((context.snapshot.taken_at - last).days, 0)
 
 
 def _never_signed_in(context: Context, view: AppView) -> Value | Absent:
-    if _last_sign_in(view):
+    if last_sign_in(view.client):
         return False
     return True if complete(context, view, "signInActivity") else ABSENT
 
 
 def _roles(view: AppView) -> tuple[str, ...]:
+    return tuple(sorted(role.display_name or role.role_template_id or role.id for role in directory_roles(view.client)))
+
+
+def _role_keys(context: Context, view: AppView) -> Value | Absent:
+    """Return what tells each role whatever its name: an unnamed role, or a member of no type, could be any."""
     members = items(view.client.member_of)
-    roles = (m for m in members if (m.odata_type or "").lower() == "#microsoft.graph.directoryrole")
-    return tuple(sorted(role.display_name or role.id for role in roles))
+    keys = [role.role_template_id or role.display_name or "" for role in directory_roles(view.client)]
+    if not complete(context, view, "memberOf") or not all(keys) or not all(member.odata_type for member in members):
+        return ABSENT
+    return tuple(sorted(key.lower() if GUID.fullmatch(key.lower()) else key for key in keys))
 
 
 def _list_undetermined(context: Context, view: AppView) -> Value | Absent:
     if integration(context, view) is ABSENT:
         return ABSENT
-    return _some(lambda view: any(a.policy == "undetermined" for a in view.answered), *_GRANTS)(context, view)
+    return _some(_holds_undetermined, *_GRANTS)(context, view)
+
+
+def _holds_undetermined(view: AppView) -> bool:
+    return any(answered.policy == "undetermined" and answered.grant.known for answered in view.answered)
 
 
 def _missing(context: Context, view: AppView) -> tuple[list[str], bool]:
@@ -182,6 +176,14 @@ HOLDING_FACTS = (
         doc="The names of all directory roles that the app holds, directly or through groups.",
         collections=("memberOf",),
         value=_whole(_roles, "memberOf"),
+    ),
+    AppFact(
+        name="app.directory_role_keys",
+        type="list(string)",
+        doc="All directory roles that the app holds, each by its roleTemplateId, or by its name where it has none.",
+        collections=("memberOf",),
+        unknown="A role has neither template id nor name, or a membership does not say what it is.",
+        value=_role_keys,
     ),
     AppFact(
         name="app.has_directory_role",

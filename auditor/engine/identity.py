@@ -8,11 +8,10 @@ from msgspec import UNSET, UnsetType
 
 from auditor.engine.view import AppView
 from auditor.model.directory import DirectoryObject, KeyCredential, PasswordCredential, ServicePrincipal
-from auditor.model.snapshot import Collected, Complete, Unavailable, items
+from auditor.model.snapshot import DIRECTORY_ROLE, Collected, Complete, Unavailable, items, last_sign_in
 from auditor.model.text import count, moment
 
 NOT_READ = "not read"
-DIRECTORY_ROLE = "#microsoft.graph.directoryRole"
 
 
 def identity_card(view: AppView, tenant_id: str) -> tuple[tuple[str, str], ...]:
@@ -24,7 +23,6 @@ def identity_card(view: AppView, tenant_id: str) -> tuple[tuple[str, str], ...]:
 def _rows(view: AppView, app: ServicePrincipal, tenant_id: str) -> Iterator[tuple[str, str]]:
     yield "App ID", app.app_id
     yield "Object ID", app.id
-    yield "How it was told", view.identified.reason
     yield "Enabled", NOT_READ if app.account_enabled is UNSET else "yes" if app.account_enabled else "no"
     yield "Publisher", _text(app.publisher_name)
     yield "Verified publisher", _verified(app)
@@ -79,7 +77,8 @@ def _credential(credential: PasswordCredential | KeyCredential) -> str:
 
 
 def _membership(member: DirectoryObject) -> str:
-    role = "role" if member.odata_type == DIRECTORY_ROLE else "group"
+    kinds = {DIRECTORY_ROLE: "role", "#microsoft.graph.group": "group"}
+    role = kinds.get((member.odata_type or "").lower(), "member of")
     return f"{role} {member.display_name or member.id}"
 
 
@@ -94,7 +93,7 @@ def _sign_in(view: AppView) -> str:
     activity = view.client.sign_in_activity
     if isinstance(activity, Unavailable):
         return NOT_READ
-    last = activity.items[0].last_sign_in if activity.items else None
+    last = last_sign_in(view.client)
     if last is not None:
         return moment(last)
     return "none in the report" if isinstance(activity, Complete) else f"{count(0, 'line')} read"

@@ -9,8 +9,9 @@ from typing import TypeVar
 from msgspec import UNSET, UnsetType
 
 from auditor.engine.fact import ABSENT, Absent, AppFact, Value, complete
-from auditor.engine.reply_urls import is_foreign, is_insecure, is_loopback, is_wildcard
+from auditor.engine.reply_urls import is_insecure, is_loopback, is_wildcard
 from auditor.engine.view import AppView, Context
+from auditor.knowledge.evidence import is_foreign
 from auditor.model.directory import KeyCredential, ServicePrincipal
 
 T = TypeVar("T")
@@ -45,9 +46,8 @@ def _integration_known(context: Context, view: AppView) -> Value | Absent:
 
 
 def _look_alike(_: Context, view: AppView) -> Value | Absent:
-    if view.identified.match == "candidate" and view.identified.service_principal.reply_urls is UNSET:
-        return ABSENT
-    return view.identified.match == "look-alike"
+    app = view.identified
+    return ABSENT if app.may_be_look_alike else app.match == "look-alike"
 
 
 def _own_tenant(context: Context, view: AppView) -> bool | Absent:
@@ -150,8 +150,8 @@ IDENTITY_FACTS = (
         name="app.look_alike",
         type="bool",
         doc="The app bears the vendor's name, or one that imitates it, and is not known to be the vendor's.",
-        collections=_LISTED,
-        unknown=_NOT_CARRIED,
+        collections=(*_LISTED, "organization"),
+        unknown="The reply URLs were not read, or they lie elsewhere and the app may be the tenant's own.",
         value=_look_alike,
     ),
     AppFact(

@@ -28,6 +28,8 @@ class Allowance(Struct, frozen=True, kw_only=True):
     conditional: Mapping[Key, ConditionalPermission]
     why: str
     """Where the list comes from, or why there is none."""
+    name: str
+    """What the list is called: `policy 'minimal'`, `your own list`."""
 
 
 def key_of(grant: Grant) -> Key:
@@ -65,7 +67,7 @@ class PolicyBook:
             return _nothing("It only looks like the vendor's app, so no list applies to it.")
         if not app.integration:
             unknown = _nothing("It is not known what this app is for, so no list applies to it.")
-            return Allowance(list="none", allowed=self._basics, conditional={}, why=unknown.why)
+            return Allowance(list="none", allowed=self._basics, conditional={}, why=unknown.why, name=unknown.name)
         return self._with_basics(self._list(app.integration))
 
     def needed_by(self, app: IdentifiedApp) -> Mapping[Key, str]:
@@ -93,18 +95,19 @@ class PolicyBook:
             allowed={**self._basics, **allowance.allowed},
             conditional=allowance.conditional,
             why=allowance.why,
+            name=allowance.name,
         )
 
     def _list(self, integration: str) -> Allowance:
         shape = self._profile.integrations[integration]
         own = self._app.allowed.get(integration) if self._app else None
         if own is not None:
-            return _complete(own, shape, "The team's own list for this integration")
+            return _complete(own, shape, "your own list")
         if self.policy in self._policies:
             named = self._policies[self.policy].get(integration)
             if named is None:
                 return _nothing(f"The team's policy '{self.policy}' says nothing of this integration.")
-            return _complete(named, shape, f"The team's policy '{self.policy}'")
+            return _complete(named, shape, f"your policy '{self.policy}'")
         if self.policy == "required":
             return self._required(integration)
         return _from_profile(shape, self.policy)
@@ -121,16 +124,17 @@ class PolicyBook:
             allowed={key: why for part in lists for key, why in part.allowed.items()},
             conditional={key: c for part in lists for key, c in part.conditional.items()},
             why=" ".join(part.why for part in lists),
+            name="policy 'required'",
         )
 
 
 def _nothing(why: str) -> Allowance:
-    return Allowance(list="none", allowed={}, conditional={}, why=why)
+    return Allowance(list="none", allowed={}, conditional={}, why=why, name="no list")
 
 
-def _complete(references: tuple[str, ...], shape: Integration, why: str) -> Allowance:
-    allowed = dict.fromkeys(keys(references, shape.kind, why), f"{why} allows it.")
-    return Allowance(list="complete", allowed=allowed, conditional={}, why=f"{why} does not hold it.")
+def _complete(references: tuple[str, ...], shape: Integration, name: str) -> Allowance:
+    allowed = dict.fromkeys(keys(references, shape.kind, name), f"It stands in {name}.")
+    return Allowance(list="complete", allowed=allowed, conditional={}, why=f"It does not stand in {name}.", name=name)
 
 
 def _from_profile(shape: Integration, policy: str) -> Allowance:
@@ -140,6 +144,7 @@ def _from_profile(shape: Integration, policy: str) -> Allowance:
         allowed=dict.fromkeys(keys(stated.allowed, shape.kind, policy), stated.text),
         conditional={keys((c.permission,), shape.kind, policy)[0]: c for c in stated.conditional},
         why=stated.text,
+        name=f"policy '{policy}'",
     )
 
 

@@ -43,6 +43,8 @@ class AppView(Struct, frozen=True, kw_only=True):
     answered: tuple[Answered, ...]
     """Permissions held, without default access; in a fixed order."""
     default_access: tuple[Grant, ...]
+    list_name: str
+    """What the list is called that the app is held against: `policy 'minimal'`, `your own list`."""
     needed: tuple[PermissionReference, ...]
     """What the app's integration needs (allowed by the policy's list and said needed); empty when undetermined."""
 
@@ -57,5 +59,14 @@ class Context(Struct, frozen=True, kw_only=True):
     policy_name: str
     tenant_id: str
     apps: tuple[AppView, ...]
+    only: frozenset[str] = frozenset()
+    """appIds that the audit is limited to; empty: all. The others stay in `apps`, because facts ask of them."""
     seen_apps: tuple[SeenApp, ...] = ()
     """Service principals that were considered and are not audited."""
+
+    @property
+    def audited(self) -> tuple[AppView, ...]:
+        """The apps that this audit judges."""
+        return tuple(
+            view for view in self.apps if not self.only or view.identified.service_principal.app_id.lower() in self.only
+        )

@@ -7,7 +7,8 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from auditor.errors import ConfigurationError
-from auditor.model.outcome import Finding, Outcome, Waived, Waiver
+from auditor.knowledge.permissions import GUID, RESOURCES, parse_reference
+from auditor.model.outcome import Finding, Outcome, Subject, Waived, Waiver
 
 
 def check_waivers(waivers: Sequence[Waiver], rule_ids: Iterable[str], where: str) -> None:
@@ -52,5 +53,19 @@ def _covers(waiver: Waiver, finding: Finding) -> bool:
     return (
         waiver.rule == finding.rule_id
         and waiver.app.lower() == finding.subject.app_id.lower()
-        and waiver.permission in ("", finding.subject.permission)
+        and (not waiver.permission or _names(waiver.permission, finding.subject))
     )
+
+
+def _names(permission: str, subject: Subject) -> bool:
+    """Tell whether a reference names the subject's permission: value, resource and kind, as lists name it."""
+    reference = parse_reference(permission, kind="application", where="waivers")
+    value = reference.value.lower() if GUID.fullmatch(reference.value.lower()) else reference.value
+    named = (RESOURCES[reference.resource], value, reference.kind)
+    return named == (subject.resource_app_id, subject.permission, subject.kind)
+
+
+def unused(outcomes: Iterable[Outcome], waivers: Sequence[Waiver]) -> tuple[Waiver, ...]:
+    """Return the waivers that no finding needed."""
+    used = {outcome.waiver for outcome in outcomes if isinstance(outcome, Waived)}
+    return tuple(waiver for waiver in waivers if waiver not in used)

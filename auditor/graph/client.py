@@ -45,7 +45,14 @@ class GraphClient:
         self._credential = CachedCredential(connection.credential)
         # HTTP/1.1: the HTTP/2 library writes every header, the token among them, to the debug log.
         # The environment's proxy leads to the world, and the simulator is on this machine.
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not connection.simulated)
+        try:
+            self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not connection.simulated)
+        except (ValueError, OSError, ImportError) as error:
+            raise GraphError(
+                f"The environment's proxy or certificate settings cannot be used: {one_line(str(error))}",
+                where="HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR",
+                advice="Correct or unset them.",
+            ) from error
         # The SDK wraps these and does not close what it wraps.
         self._transports = (self._http._transport, *self._http._mounts.values())  # noqa: SLF001
         self._adapter = self._make_adapter()

@@ -6,6 +6,7 @@ Imported when a token is first needed; azure-identity comes with it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,10 @@ from auditor.graph.auth import METHODS, Claims, Credential, Secret, SignIn, clai
 
 REFRESH_BEFORE = 300
 """Seconds before its expiry at which a token is no longer used."""
+
+# Their warnings repeat what our one paragraph says, and know nothing of our redaction.
+for _name in ("azure", "msal"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _ADVICE = (
     ("AADSTS90002", "There is no such tenant: check the tenant's id or domain."),
@@ -37,9 +42,13 @@ _ADVICE = (
     ("AADSTS53003", "Conditional Access blocks this sign-in: ask the tenant's administrators."),
     ("az login", "Sign in with `az login --tenant TENANT`, then run this again."),
     ("Azure CLI not found", "Install the Azure CLI, or sign in another way."),
+    ("deserialize", "Check the certificate's file, and its password in ENTRA_AUDIT_CERTIFICATE_PASSWORD."),
+    ("password", "Check the certificate's file and its password."),
+    ("private key", "Give a file with the certificate and its private key: PEM, or PKCS #12."),
+    ("Is a directory", "Name the certificate's file, not its folder."),
+    ("Invalid tenant", "Give the tenant's id or one of its domains."),
     ("No such file", "Check the path of the certificate."),
     ("Permission denied", "Check who may read the certificate's file."),
-    ("password", "Check the certificate's file and its password."),
     ("certificate", "Give a PEM file with certificate and private key, or a PKCS #12 file."),
     ("resolve", "Check the network, the proxy and the name of the authority."),
     ("connect", "Check the network and the proxy (HTTPS_PROXY)."),

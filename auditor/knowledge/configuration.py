@@ -16,7 +16,7 @@ from auditor.errors import ConfigurationError
 from auditor.knowledge.configuration_text import render_configuration
 from auditor.knowledge.documents import Lines, Steps, load, load_with_lines
 from auditor.knowledge.people import ZoomUsers, count_unequal
-from auditor.knowledge.permissions import GUID
+from auditor.knowledge.permissions import GUID, parse_reference
 from auditor.knowledge.profile import AppProfile
 from auditor.knowledge.references import check_name, check_reference, known_permissions
 from auditor.model.configuration import AppConfiguration, Configuration
@@ -64,7 +64,8 @@ def check_configuration(
 
     Raises:
         ConfigurationError: an unknown app, policy, integration, feature, question, collection or permission; an appId
-            that is no GUID; an owner, reason or name left blank; a policy `required` without features.
+            that is no GUID, or that is documented as another integration or another vendor's app; an owner, reason or
+            name left blank; a policy `required` without features.
     """
     _Check(configuration, profiles, where).run()
 
@@ -110,6 +111,8 @@ class _Check:
             steps = ("waivers", number)
             self._guid(waiver.app, (*steps, "app"))
             self._filled({"rule": waiver.rule, "owner": waiver.owner, "reason": waiver.reason}, steps)
+            if waiver.permission:
+                self._waived(waiver.permission, self._place((*steps, "permission")))
         for number, gap in enumerate(self._configuration.accepted_gaps):
             steps = ("accepted_gaps", number)
             known = (*TENANT_COLLECTIONS, *CLIENT_COLLECTIONS, EXCHANGE)
@@ -132,6 +135,7 @@ class _Check:
             place: Steps = (*steps, "integrations", app_id)
             self._guid(app_id, place)
             self._name(integration, profile.integrations, place, "an integration", "integrations")
+            self._not_known_otherwise(profile, app_id, integration, place)
         for number, app_id in enumerate(app.exclude):
             place = (*steps, "exclude", number)
             self._guid(app_id, place)
@@ -142,6 +146,19 @@ class _Check:
             self._name(name, questions, (*steps, "answers", name), "a question", "questions")
             self._filled({"answered_by": answer.answered_by}, (*steps, "answers", name))
         self._lists(app.allowed, (*steps, "allowed"), profile)
+
+    def _not_known_otherwise(self, profile: AppProfile, app_id: str, integration: str, steps: Steps) -> None:
+        """Refuse to integrate an app that the profile documents as something else; an id cannot be forged."""
+        for known in profile.identity.app_ids:
+            if known.app_id.lower() == app_id.lower() and known.integration != integration:
+                raise self._wrong(
+                    steps,
+                    f"'{app_id}' is documented as {known.integration}, and not {integration}.",
+                    "Remove this line; the documented integration counts without one.",
+                )
+        for other in profile.identity.not_this_vendor:
+            if other.app_id.lower() == app_id.lower():
+                raise self._wrong(steps, f"'{app_id}' is not {profile.title}'s. {other.text}", "Remove this line.")
 
     def _lists(self, lists: Mapping[str, tuple[str, ...]], steps: Steps, profile: AppProfile | None = None) -> None:
         """Check integration names and permissions; without a profile, any profile's integrations will do."""
@@ -156,6 +173,11 @@ class _Check:
                     permissions=known_permissions(),
                     where=self._place((*steps, name, number)),
                 )
+
+    def _waived(self, text: str, where: str) -> None:
+        """Check a waiver's permission; an id stands for a permission that its resource does not publish."""
+        if not GUID.fullmatch(parse_reference(text, kind="application", where=where).value.lower()):
+            check_reference(text, kind="application", permissions=known_permissions(), where=where)
 
     def _guid(self, text: str, steps: Steps) -> None:
         if not GUID.fullmatch(text.lower()):

@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 SHOWN = 80
 """Characters of a tenant's string that a reason quotes at most."""
 
-_HOST = re.compile(r"[a-z0-9*-]+(\.[a-z0-9*-]+)*")
+_WEB = re.compile(r"\s*https?\s*:", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9*-]+(\.[a-z0-9*-]+)*|::1")
+_MICROSOFT_NATIVE = ("login.microsoftonline.com", "login.live.com", "login.microsoftonline.us")
+"""Hosts of the reply URLs that Microsoft gives to native clients, https://learn.microsoft.com/entra/identity-platform/reply-url"""
 _LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d{1,3}){3}|\[?::1\]?")
 _SWAPPED = {"o": "[o0]", "l": "[l1i]", "i": "[i1l]", "m": "(?:m|rn)", "w": "(?:w|vv)"}
 """Letters that plain ASCII can imitate: Z00m, Zoorn."""
@@ -48,7 +51,17 @@ def host_of(url: str) -> str:
         host = (parts.hostname or "").rstrip(".")
     except ValueError:
         return ""
-    return host if parts.scheme in ("http", "https") and _HOST.fullmatch(host) else ""
+    return host if parts.scheme in ("http", "https") and (host == "::1" or _HOST.fullmatch(host)) else ""
+
+
+def is_foreign(url: str, domains: Iterable[str]) -> bool:
+    """Return whether the answer leaves by http or https for a host outside `domains`, or one that is told two ways.
+
+    Custom schemes, loopback and Microsoft's page for native clients stay on the user's device and are not foreign.
+    """
+    host = host_of(url)
+    web = bool(host or _WEB.match(url))
+    return web and not (on_loopback(host) or on_domain(host, (*domains, *_MICROSOFT_NATIVE)))
 
 
 def on_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 An appId cannot be forged; names, publishers and reply URLs can, so they make candidates and never more. A doubtful
 candidate (foreign reply URLs, no application permission) gets no integration, and without one no list speaks for it.
+What a documented id is for is the vendor's word; auditor/knowledge/configuration.py refuses a line that says otherwise.
 """
 
 from __future__ import annotations
@@ -9,17 +10,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
-from auditor.knowledge.evidence import brand_word, clean, host_of, imitated_word, on_domain, on_loopback
+from auditor.knowledge.evidence import brand_word, clean, host_of, imitated_word, is_foreign, on_domain
 from auditor.knowledge.permissions import GUID
 from auditor.knowledge.profile import AppProfile
 from auditor.model.configuration import AppConfiguration
 from auditor.model.directory import ServicePrincipal
 from auditor.model.outcome import Match, SeenApp
 
-MICROSOFT_TENANTS = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
-"""Home tenants of Microsoft's own apps (appOwnerOrganizationId)."""
+MICROSOFT_SERVICES = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+MICROSOFT_CORPORATE = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+MICROSOFT_TENANTS = {
+    MICROSOFT_SERVICES: "Its home is the tenant of Microsoft's own services, so it is Microsoft's app.",
+    MICROSOFT_CORPORATE: "Its home is Microsoft's corporate tenant, so it is taken for Microsoft's app; that tenant "
+    "may also hold apps that Microsoft's own staff registered (inferred).",
+}
+"""Home tenants of Microsoft's own apps (appOwnerOrganizationId), and what that says of an app."""
+ASKED_FOR = "named by --app-id; nothing else ties it to the vendor"
 CHOOSE = "INTEGRATION"
 """Stands in a confirm line where only the team can say which integration it is."""
 
@@ -34,6 +43,9 @@ class IdentifiedApp(Struct, frozen=True, kw_only=True):
     integration_basis: Literal["documented", "configured", "inferred", ""]
     confirm_line: str
     exclude_line: str
+    may_be_look_alike: bool = False
+    """A candidate of which it is not known whether it is a look-alike: its reply URLs were not read, or they are
+    foreign and it may be the tenant's own."""
 
     @property
     def confirmed(self) -> bool:
@@ -124,10 +136,7 @@ class _Judge:
                 return self._seen(sp, other.text)
         for known in self.identity.app_ids:
             if known.app_id.lower() == app_id:
-                named = self.configured.get(app_id)
-                return self._app(
-                    sp, "documented", known.text, named or known.integration, "configured" if named else "documented"
-                )
+                return self._app(sp, "documented", known.text, known.integration, "documented")
         if app_id in self.configured:
             reason = f"Named in apps.{self.profile.id}.integrations of the configuration."
             return self._app(sp, "configured", reason, self.configured[app_id], "configured")
@@ -141,40 +150,50 @@ class _Judge:
     def _by_evidence(self, sp: ServicePrincipal) -> IdentifiedApp | SeenApp | None:
         """What name, publisher and reply URLs suggest."""
         named = sp.app_id.lower() in self.wanted
-        if _owner(sp) in MICROSOFT_TENANTS:
-            return self._seen(sp, "Microsoft's own app: its home is Microsoft's tenant.") if named else None
         evidence = _Evidence(sp, self.profile)
-        own = bool(self.tenant_id) and _owner(sp) == self.tenant_id
-        if not (evidence.vendor_hosts or named):
-            return self._by_name(sp, evidence, own=own)
-        if not own and evidence.looks_alike:
-            return self._app(sp, "look-alike", evidence.looks_alike, "", "")
-        reasons = evidence.found or ["Named by --app-id; nothing else ties it to the vendor"]
-        if own:
-            reasons = [*reasons, "the app's home is this tenant, so it is not one that the vendor publishes"]
-        return self._candidate(sp, reasons, doubtful=own or evidence.has_foreign_host)
+        tied = named or bool(evidence.vendor_hosts)
+        if not tied and (other := self._other_vendor(sp)):
+            return other
+        if not (named or evidence.says):
+            return None
+        if home := MICROSOFT_TENANTS.get(_owner(sp)):
+            reason = f"{evidence.says or _sentence([ASKED_FOR])} {home}"
+            return self._seen(sp, reason, include=_owner(sp) == MICROSOFT_CORPORATE)
+        own = self._own(sp)
+        if own and not tied:
+            return self._seen(sp, "An app of this tenant's own that only carries the vendor's name.", include=True)
+        look_alike = "" if own else evidence.imitates or (evidence.leads_away if own is False else "")
+        if look_alike:
+            return self._app(sp, "look-alike", look_alike, "", "")
+        return self._candidate(sp, evidence, own=own)
 
-    def _by_name(self, sp: ServicePrincipal, evidence: _Evidence, *, own: bool) -> IdentifiedApp | SeenApp | None:
-        """What is left when no reply URL lies on the vendor's hosts and nobody asked for the app."""
+    def _other_vendor(self, sp: ServicePrincipal) -> SeenApp | None:
         for other in self.identity.not_this_vendor:
             if not other.app_id and _squeezed(other.name) == _squeezed(sp.display_name or ""):
                 return self._seen(sp, other.text)
-        if own and (evidence.found or evidence.looks_alike):
-            return self._seen(sp, "An app of this tenant's own that only carries the vendor's name.", include=True)
-        if evidence.looks_alike:
-            return self._app(sp, "look-alike", evidence.looks_alike, "", "")
-        return self._candidate(sp, evidence.found) if evidence.found else None
+        return None
 
-    def _candidate(self, sp: ServicePrincipal, reasons: Sequence[str], *, doubtful: bool = False) -> IdentifiedApp:
-        inferred = sp.id in self.with_application_permissions and not doubtful
-        reason = "; ".join(reasons)
-        return self._app(
+    def _own(self, sp: ServicePrincipal) -> bool | None:
+        """Return whether the app's home is the audited tenant; None while either of the two is not known."""
+        known = self.tenant_id and sp.app_owner_organization_id is not UNSET
+        return _owner(sp) == self.tenant_id if known else None
+
+    def _candidate(self, sp: ServicePrincipal, evidence: _Evidence, *, own: bool | None) -> IdentifiedApp:
+        reasons = [*evidence.found] or [ASKED_FOR]
+        if own:
+            reasons.append("the app's home is this tenant, so it is not one that the vendor publishes")
+        stray = own is None and bool(evidence.leads_away)
+        if stray:
+            reasons.append("its home tenant is not known, so it may be a look-alike or the team's own app")
+        inferred = sp.id in self.with_application_permissions and not own and not evidence.foreign
+        app = self._app(
             sp,
             "candidate",
-            f"{reason}.",
+            _sentence(reasons),
             self.identity.inferred_integration if inferred else "",
             "inferred" if inferred else "",
         )
+        return replace(app, may_be_look_alike=stray or (not own and sp.reply_urls is UNSET))
 
     def _app(
         self,
@@ -208,7 +227,7 @@ class _Judge:
         return self._line(sp, f'integrations: {{"{sp.app_id}": {integration or CHOOSE}}}')
 
     def _line(self, sp: ServicePrincipal, rest: str) -> str:
-        return f"apps.{self.profile.id}.{rest}" if GUID.fullmatch(sp.app_id.lower()) else ""
+        return rest if GUID.fullmatch(sp.app_id.lower()) else ""
 
 
 class _Evidence:
@@ -218,11 +237,9 @@ class _Evidence:
         identity = profile.identity
         name = sp.display_name or ""
         urls = sp.reply_urls if isinstance(sp.reply_urls, tuple) else ()
-        hosts = sorted({host_of(url) for url in urls} - {""})
-        self.vendor_hosts = [host for host in hosts if on_domain(host, identity.hosts)]
-        self.foreign_hosts = [host for host in hosts if host not in self.vendor_hosts]
-        # Developers leave localhost behind; any other foreign host beside the vendor's may be where the answers go.
-        self.has_foreign_host = not all(map(on_loopback, self.foreign_hosts))
+        self.vendor_hosts = sorted({host for host in map(host_of, urls) if on_domain(host, identity.hosts)})
+        hosts = sorted({host_of(url) for url in urls if is_foreign(url, identity.hosts)})
+        self.foreign = next(filter(None, hosts), "an address without a plain host name") if hosts else ""
         word = brand_word(name, identity.names)
         publisher = next((p for p in _publishers(sp) if brand_word(p, identity.publishers)), "")
         self.found = [
@@ -230,21 +247,24 @@ class _Evidence:
             *([f"a reply URL lies on {clean(self.vendor_hosts[0])}"] if self.vendor_hosts else []),
             *([f"the publisher calls itself '{clean(publisher)}'"] if publisher else []),
         ]
-        if self.found and self.foreign_hosts:
-            self.found.append(f"but a reply URL lies on {clean(self.foreign_hosts[0])}, which is not the vendor's")
-        self.looks_alike = self._look_alike(name, word, urls, profile)
+        if self.found and self.foreign:
+            self.found.append(f"but a reply URL lies on {clean(self.foreign)}, which is not the vendor's")
+        imitated = imitated_word(name, identity.names)
+        self.imitates = (
+            f"The name '{clean(name)}' imitates '{imitated}' with look-alike or hidden characters." if imitated else ""
+        )
+        self.leads_away = (
+            f"The name holds '{word}', the appId is not one that {profile.title} documents, and of its reply URLs none "
+            f"lies on the vendor's hosts and one lies on {clean(self.foreign)}."
+            if word and self.foreign and not self.vendor_hosts
+            else ""
+        )
+        self.says = self.imitates or (_sentence(self.found) if self.found else "")
 
-    def _look_alike(self, name: str, word: str, urls: Sequence[str], profile: AppProfile) -> str:
-        imitated = imitated_word(name, profile.identity.names)
-        if imitated:
-            return f"The name '{clean(name)}' imitates '{imitated}' with look-alike or hidden characters."
-        if word and urls and not self.vendor_hosts:
-            where = f"they lie on {clean(self.foreign_hosts[0])}" if self.foreign_hosts else "they have no web host"
-            return (
-                f"The name holds '{word}', the appId is not one that {profile.title} documents, and none of its "
-                f"reply URLs lies on the vendor's hosts ({where})."
-            )
-        return ""
+
+def _sentence(reasons: Sequence[str]) -> str:
+    text = "; ".join(reasons)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _publishers(sp: ServicePrincipal) -> list[str]:

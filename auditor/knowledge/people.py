@@ -81,7 +81,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
-        yield from csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+        yield from csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     except csv.Error as error:
         raise InputError(
             f"The file is not CSV: {error}.", where=str(path), advice="Export the users again as CSV."

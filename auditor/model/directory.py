@@ -153,6 +153,18 @@ class SignInActivity(Entity, frozen=True, kw_only=True):
     application_client: datetime | None = None
     application_resource: datetime | None = None
 
+    @property
+    def latest(self) -> datetime | None:
+        """The last sign-in of any kind; None when the report knows of none."""
+        moments = (
+            self.last_sign_in,
+            self.delegated_client,
+            self.delegated_resource,
+            self.application_client,
+            self.application_resource,
+        )
+        return max((moment for moment in moments if moment is not None), default=None)
+
 
 class GrantEvent(Entity, frozen=True, kw_only=True):
     """A directory audit record that tells who granted what to an app and when, reduced to what is reported."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from auditor.model.grant import Grant
+from auditor.model.grant import Grant, Kind
 from auditor.model.snapshot import LedgerEntry
 
 SCHEMA = "entra-auditor/audit"
@@ -127,6 +127,9 @@ class Subject(Struct, frozen=True, kw_only=True):
     grant_id: str = ""
     permission: str = ""
     principal_id: str = ""
+    kind: Kind | Literal[""] = ""
+    """Of the grant; empty for an app."""
+    resource_app_id: str = ""
 
 
 class Finding(Struct, frozen=True, kw_only=True, tag="finding", tag_field="outcome"):
@@ -175,7 +178,7 @@ class Waiver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: str
     expires: date
     permission: str = ""
-    """Empty: every permission of the app."""
+    """`[RESOURCE/]VALUE[@KIND]`, an application permission of Graph unless said otherwise; empty: every permission."""
 
 
 class Waived(Struct, frozen=True, kw_only=True, tag="waived", tag_field="outcome"):

@@ -22,6 +22,8 @@ from auditor.model.directory import (
     SignInActivity,
 )
 
+DIRECTORY_ROLE = "#microsoft.graph.directoryrole"
+"""`@odata.type` of a directory role, in lower case."""
 SCHEMA = "entra-auditor/snapshot"
 VERSION = 1
 
@@ -114,6 +116,16 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """How far back the directory audit log reaches, as far as the answers show; None when unknown."""
     notes: tuple[str, ...] = ()
     """Remarks of the source: files not understood, assumptions made."""
+
+
+def directory_roles(client: Client) -> tuple[DirectoryObject, ...]:
+    """Return the directory roles among the app's memberships, as far as they were read."""
+    return tuple(m for m in items(client.member_of) if (m.odata_type or "").lower() == DIRECTORY_ROLE)
+
+
+def last_sign_in(client: Client) -> datetime | None:
+    """Return the app's last sign-in of any kind, as far as it was read."""
+    return max((m for m in (activity.latest for activity in items(client.sign_in_activity)) if m), default=None)
 
 
 CLIENT_COLLECTIONS = (

@@ -64,7 +64,7 @@ def _grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
 
 
 def _finding_rows(result: AuditResult) -> list[Row]:
-    titles = {rule.id: rule.title for rule in result.rules}
+    rules = {rule.id: rule for rule in result.rules}
     rows = []
     for outcome in result.outcomes:
         match outcome:
@@ -75,7 +75,9 @@ def _finding_rows(result: AuditResult) -> list[Row]:
                 row["waiver"] = f"{waiver.owner}: {waiver.reason} (until {waiver.expires.isoformat()})"
             case NotEvaluated():
                 row = dict.fromkeys(FINDING_COLUMNS, "")
-                row |= {"title": titles.get(outcome.rule_id, ""), "reason": outcome.why}
+                if rule := rules.get(outcome.rule_id):
+                    row |= {"title": rule.title, "severity": rule.severity, "severity_axis": rule.axis}
+                row["reason"] = outcome.why
             case _:
                 continue
         subject = outcome.subject

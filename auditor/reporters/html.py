@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -18,13 +19,15 @@ from auditor.model.outcome import AuditResult
 from auditor.model.text import count
 from auditor.reporters import Reporter
 from auditor.reporters.page import page
-from auditor.reporters.text import cut, day, host, https_only, prose, visible, when
+from auditor.reporters.text import cut, day, host, https_only, prose, steps, visible, when
 
 NAME_LENGTH = 160
 """Characters of a tenant's name or id that the page shows; the whole stands in the title."""
 
 TITLE_LENGTH = 4096
 """Characters of such a title; audit.json has what is longer."""
+
+_CONFIGURATION_LINE = re.compile(r"`((?:apps\.[a-z0-9-]+\.)?(?:integrations|exclude): [^`]+)`")
 
 
 def asset(name: str) -> str:
@@ -74,6 +77,8 @@ def _environment() -> Environment:
         "https": https_only,
         "name": _name,
         "prose": prose,
+        "steps": steps,
+        "with_lines": _with_lines,
         "when": when,
     }
     return environment
@@ -90,6 +95,14 @@ def _name(value: str) -> Markup:
     """Return a tenant's name apart from the text around it (bdi), cut, with the whole as its title where it was cut."""
     title = Markup(' title="{}"').format(visible(cut(value, TITLE_LENGTH))) if len(value) > NAME_LENGTH else ""
     return Markup("<bdi{}>{}</bdi>").format(title, visible(cut(value, NAME_LENGTH)))
+
+
+def _with_lines(value: str) -> Markup:
+    """Return sentences with each configuration line between back-ticks as code that can be copied."""
+    parts = _CONFIGURATION_LINE.split(prose(value))
+    return Markup().join(
+        Markup('<code class="copy">{}</code>').format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 REPORTER = Reporter(name="html", help="report.html, one page for people, with everything in it", render=render)

@@ -7,6 +7,7 @@ not the interpreter's Unicode tables, so that the same input gives the same byte
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -32,11 +33,41 @@ _HIDDEN = re.compile(
 _FORMULA = re.compile("(^|;)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\0])")
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _URL = re.compile(r"https://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
+_WORD = re.compile(r"[^\W\d_]+")
+_OTHER_SHAPES = ("LATIN ", "CJK ", "HIRAGANA ", "KATAKANA", "HANGUL ")
+"""Beginnings of the names of letters that are Latin, or that nobody takes for Latin ones."""
+
+MOST_LETTERS = 3
+"""Look-alike letters of one name that are spelled out."""
 
 
 def visible(text: str) -> str:
     """Return `text` with control, bidi, zero-width and private-use characters as U+ escapes in angle quotes."""
     return _HIDDEN.sub(lambda hit: f"\u2039U+{ord(hit[0]):04X}\u203a", text)
+
+
+def odd_letters(name: str) -> str:
+    """Return ` (contains U+043E Cyrillic small letter o)` for other scripts' letters inside Latin words, else nothing.
+
+    Letters that stand apart from Latin ones, accented Latin letters and East Asian ones are no look-alikes.
+    """
+    words = [word for word in _WORD.findall(name) if any(letter.isascii() for letter in word)]
+    letters = dict.fromkeys(letter for word in words for letter in word if not letter.isascii())
+    named = [(letter, unicodedata.name(letter, "")) for letter in letters]
+    odd = [
+        f"U+{ord(letter):04X} {name.capitalize()}".rstrip()
+        for letter, name in named
+        if not name.startswith(_OTHER_SHAPES)
+    ]
+    return f" (contains {', '.join(odd[:MOST_LETTERS])}{' and more' if len(odd) > MOST_LETTERS else ''})" if odd else ""
+
+
+def steps(text: str) -> list[str]:
+    """Return the parts of `1) ... 2) ...`, or the whole as one part where it is not numbered so."""
+    parts = [text]
+    while (cut_at := parts[-1].find(f" {len(parts) + 1}) ")) >= 0 and text.startswith("1) "):
+        parts[-1:] = [parts[-1][:cut_at], parts[-1][cut_at + 1 :]]
+    return [part.partition(") ")[2] for part in parts] if len(parts) > 1 else [text]
 
 
 @lru_cache(maxsize=4096)

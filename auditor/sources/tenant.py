@@ -57,6 +57,10 @@ def read(request: SourceRequest) -> Snapshot:
         GraphError: Microsoft Graph could not be reached.
         UsageError: an appId to audit is not in the tenant, or the simulator's address is not on this machine.
     """
+    if request.taken_at is not None:
+        raise UsageError(
+            "A live tenant is taken now.", where="--taken-at", advice="Leave --taken-at out: it is for exports."
+        )
     return asyncio.run(_read(request, request.connection or connection(SignIn(), os.environ)))
 
 
@@ -83,8 +87,8 @@ async def _read(request: SourceRequest, reached_by: Connection) -> Snapshot:
         claims = client.claims
     return Snapshot(
         tool_version=__version__,
-        taken_at=request.taken_at or datetime.now(UTC).replace(microsecond=0),
-        taken_at_basis="given" if request.taken_at else "clock",
+        taken_at=datetime.now(UTC).replace(microsecond=0),
+        taken_at_basis="clock",
         profile=request.profile.id,
         source=_source(reached_by, claims),
         tenant_id=tenant_id,

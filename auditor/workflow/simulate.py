@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def simulate(snapshot: Path, *, port: int, env_file: Path | None, say: Callable[
         lines = env_lines(running.url, running.token)
         if env_file is not None:
             write_file(env_file, lines.encode())
-            say(f"Serving on {running.url}; in another shell: . {env_file}")
+            say(f"Serving on {running.url}; in another shell: . {shlex.quote(str(env_file.absolute()))}")
         else:
             say(f"Serving on {running.url}; in another shell:\n{lines}")
         say("Stop with Ctrl-C.")

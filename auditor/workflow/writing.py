@@ -13,9 +13,15 @@ from auditor.errors import OutputError
 
 def check_folder(folder: Path) -> None:
     """Raise OutputError when files could not be written into `folder`, before any work is done for them."""
-    if folder.exists() and not folder.is_dir():
+    try:
+        taken = folder.exists() and not folder.is_dir()
+        nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    except OSError as error:
+        raise OutputError(
+            f"This cannot be a folder: {error.strerror}.", where=str(folder)[:200], advice="Name another folder."
+        ) from error
+    if taken:
         raise OutputError("A file stands where the folder should be.", where=str(folder), advice="Name another folder.")
-    nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir():
         raise OutputError("A file stands in the way of the folder.", where=str(nearest), advice="Name another folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):

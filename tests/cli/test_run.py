@@ -50,7 +50,15 @@ def test_only_the_formats_asked_for_are_written(run: Run, tmp_path: Path) -> Non
 
 
 def test_fail_on_never_gives_no_exit_code_for_findings(run: Run) -> None:
-    assert run("run", "--demo", "--fail-on", "never", "--out", "out").code == 0
+    rooms = ("--app-id", "f56e91e5-5a82-452f-b435-d4d78aeaf064")
+    assert run("run", "--graph-export", EXPORT, *rooms, "--fail-on", "never", "--out", "out").code == 0
+
+
+def test_a_permission_that_nobody_describes_is_never_silent(run: Run) -> None:
+    """Its finding stands for what could not be judged of it, so it fails the run, or the run is incomplete."""
+    assert run("run", "--demo", "--fail-on", "high", "--out", "out").code == 1
+    assert run("run", "--demo", "--fail-on", "critical", "--out", "out").code == 3
+    assert run("run", "--demo", "--fail-on", "never", "--out", "out").code == 3
 
 
 def test_collect_writes_what_run_reads(run: Run, tmp_path: Path) -> None:
@@ -104,6 +112,10 @@ def test_options_take_the_place_of_the_configuration(run: Run, tmp_path: Path) -
         (("--demo", "--policy", "required", "--config", "none.yaml"), "none.yaml"),
         (("--demo", "--feature", "fax"), "fax"),
         (("--demo", "--taken-at", "yesterday"), "not a time"),
+        (("--demo", "--taken-at", "0001-01-01T00:00:00+14:00"), "not a time"),
+        (("--demo", "--taken-at", "2020-01-01"), "taken now"),
+        (("--demo", "--tenant-id", "contoso.example"), "Sign-in options"),
+        (("--demo", "--app-id", "zoom"), "no appId"),
         (("--demo", "--app-id", "12345678-1234-4234-8234-123456789abc"), "12345678-1234"),
         (("--auth", "client-secret"), "tenant"),
         (("--auth", "certificate", "--tenant-id", "t", "--client-id", "c"), "certificate"),
@@ -119,6 +131,14 @@ def test_wrong_input_is_named_and_nothing_is_written(
     assert "Traceback" not in ran.err
     assert ran.out == ""
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["", "x" * 300])
+def test_a_path_that_is_none_is_refused(run: Run, tmp_path: Path, out: str) -> None:
+    ran = run("run", "--demo", "--out", out)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unwritable_out_is_refused_before_the_tenant_is_read(run: Run, tmp_path: Path) -> None:
@@ -164,7 +184,8 @@ def test_a_profile_that_nobody_wrote_is_named_with_its_line(run: Run, tmp_path: 
 
 
 def test_a_waiver_of_a_rule_that_does_not_exist_is_refused(run: Run, tmp_path: Path) -> None:
-    waiver = "{rule: outside-polcy, app: aaaaaaaa-0001-4000-8000-000000000001, owner: Ada, reason: pilot, expires: 2027-01-31}"
+    app = "aaaaaaaa-0001-4000-8000-000000000001"
+    waiver = f"{{rule: outside-polcy, app: {app}, owner: Ada, reason: pilot, expires: 2027-01-31}}"
     (tmp_path / "entra-audit.yaml").write_text(f"waivers: [{waiver}]\n")
     ran = run("run", "--graph-export", EXPORT, "--out", "out")
     assert ran.code == 2

@@ -13,7 +13,7 @@ from auditor.cli.summary import TOP, print_summary
 from auditor.model.outcome import AuditResult, Severity
 from tests.hostile import HOSTILE
 from tests.reporters.fill import fill
-from tests.reporters.sample import CALENDAR, RULES, finding, sample_result, subject
+from tests.reporters.sample import CALENDAR, RULES, finding, guid, judged, sample_result, subject
 
 PATHS = (Path("out/report.html"), Path("out/grants.csv"))
 
@@ -50,6 +50,21 @@ def test_summary_tells_what_matters(result: AuditResult) -> None:
         "Next: open out/report.html; then confirm or exclude 2 apps",
     ):
         assert part in text
+
+
+def test_terminal_and_page_use_the_same_numbers(result: AuditResult) -> None:
+    """Apps have the page's numbers and marks, and findings and gaps are counted as the page counts them."""
+    people = tuple(
+        finding(RULES[0], subject(CALENDAR, judged(CALENDAR, "Mail.Read", "ask", principal=guid(f"person {number}"))))
+        for number in range(12)
+    )
+    text = " ".join(printed(sample_result(outcomes=(*people, *result.outcomes))).split())
+    plain = " ".join(printed(result).split())
+    assert "1. Zoom \u00b7 personal-calendar-application" in plain
+    assert "5. Z\u043e\u043em (contains U+043E Cyrillic small letter o)" in plain
+    assert plain.count("not read in full") == 1
+    assert "9 findings, 2 outcomes not evaluated" in plain
+    assert "10 findings (21 with each person), 2 outcomes not evaluated" in text
 
 
 def test_complete_audit_is_not_called_incomplete() -> None:

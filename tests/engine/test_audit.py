@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
 from random import Random
 
 import pytest
 from msgspec.structs import replace
 
-from auditor.engine.audit import exit_code
+from auditor.engine.audit import Hashes, audit, exit_code
 from auditor.engine.decide import _holds
 from auditor.engine.policy import Key, keys
+from auditor.engine.summary import TITLES
 from auditor.errors import ExitCode
 from auditor.knowledge.outline import AppOutline, ScopeOutline
 from auditor.knowledge.profile import Precondition
 from auditor.model.configuration import Configuration
-from auditor.model.outcome import AcceptedGap, AuditResult, JudgedGrant, Severity
+from auditor.model.outcome import AcceptedGap, AuditResult, Finding, JudgedGrant, Severity, Waiver
 from auditor.model.snapshot import CLIENT_COLLECTIONS, Complete, Unavailable
 from tests.engine.world import DELEGATE, PERSONAL, ROOMS, app, judged, row, rulebook, team, tenant
 
@@ -69,20 +70,20 @@ def test_the_first_sentence_says_what_to_whom_and_what_goes() -> None:
     assert "integration confirmed by configuration" in sentence
     assert "up to 4,210 enabled accounts" in sentence
     assert "Exchange limits not read" in sentence
-    assert "3 permissions are outside it: 1 can go now and 2 after a check" in sentence
+    assert "3 are outside it: 1 can go now and 2 can go after a check" in sentence
 
 
 def test_the_same_consent_of_many_users_counts_as_one_permission() -> None:
     scopes = tuple(ScopeOutline(scope="Mail.Read", principal=f"u-{number}") for number in range(12))
     result = judged(tenant(app("Calendars.ReadWrite", scopes=scopes)), team())
-    assert "1 permission is outside it" in result.apps[0].headline
+    assert "1 is outside it: 1 can go after a check" in result.apps[0].headline
     assert "as 12 users who consented" in result.apps[0].headline
 
 
 def test_the_picture_shows_what_is_left() -> None:
     result = judged(tenant(app("Calendars.ReadWrite", "Mail.ReadWrite", "Mail.Send")), team())
     assert "Mail: read and change, send" in result.apps[0].before
-    assert "Mail: nothing in Entra" in result.apps[0].after
+    assert "Mail: no permission left" in result.apps[0].after
     assert "Calendars: read and change" in result.apps[0].after
 
 
@@ -112,7 +113,7 @@ def test_no_app_found_in_an_unread_tenant_rules_none_out() -> None:
 @pytest.mark.parametrize("collection", CLIENT_COLLECTIONS)
 def test_a_gap_stands_under_not_checked_with_who_can_open_it(collection: str) -> None:
     result = judged(tenant(app("Calendars.ReadWrite"), unavailable=(collection,)), team())
-    assert any(entry.what.startswith(collection) for entry in result.apps[0].not_checked)
+    assert any(entry.what.startswith(TITLES[collection]) for entry in result.apps[0].not_checked)
 
 
 def test_every_row_shows_where_to_look_it_up() -> None:
@@ -260,3 +261,111 @@ def test_unread_members_are_said_in_the_sentence() -> None:
     snapshot = replace(tenant(app("Calendars.ReadWrite")), enabled_members=Unavailable(why="refused"))
     assert "a number of accounts that was not read" in judged(snapshot, team()).apps[0].headline
     assert isinstance(tenant(app("Calendars.ReadWrite")).enabled_members, Complete)
+
+
+def test_an_audit_of_one_app_still_knows_the_others() -> None:
+    """Limited to one rooms app, it is still true that both are there."""
+    snapshot = tenant(app("Calendars.ReadWrite", app_id=ROOMS), app(app_id=DELEGATE))
+    result = audit(
+        snapshot,
+        rulebook=rulebook(),
+        configuration=team(integrations={}),
+        hashes=Hashes(snapshot=""),
+        only=frozenset({ROOMS}),
+    )
+    assert [one.app_id for one in result.apps] == [ROOMS]
+    (both,) = [o for o in result.outcomes if o.rule_id == "both-rooms-apps"]
+    assert isinstance(both, Finding)
+
+
+def test_an_app_that_the_configuration_confirms_and_the_tenant_lacks_is_said() -> None:
+    """The wrong tenant, or a typing error, must not read as clean."""
+    result = judged(tenant(app("Calendars.ReadWrite", app_id=ROOMS)), team())
+    assert not result.complete
+    assert any(PERSONAL in reason and "right tenant" in reason for reason in result.incomplete_reasons)
+
+
+def test_grants_that_were_not_read_never_read_as_none() -> None:
+    """Not even where the team accepted the gap."""
+    gaps = tuple(
+        AcceptedGap(collection=name, owner="Ada", reason="no right yet", expires=date(2027, 1, 1))
+        for name in ("appRoleAssignments", "oauth2PermissionGrants")
+    )
+    snapshot = tenant(app("Calendars.ReadWrite"), unavailable=("appRoleAssignments", "oauth2PermissionGrants"))
+    result = judged(snapshot, replace(team(), accepted_gaps=gaps))
+    (one,) = result.apps
+    assert "at least 0 permissions" in result.headline
+    assert "what it holds is not known" in one.headline
+    assert "Application permissions: not read in full" in one.after
+
+
+def test_nothing_left_is_said_of_what_was_read_only() -> None:
+    snapshot = tenant(app("Calendars.ReadWrite", "Mail.Send"), partial=("appRoleAssignments",))
+    assert "Mail: nothing among what was read" in judged(snapshot, team()).apps[0].after
+
+
+def test_what_an_app_keeps_beside_its_grants_is_said_first() -> None:
+    """A directory role, a secret and an owner stay whatever goes, and an app without grants may still hold them."""
+    secret = {"passwordCredentials": [{"displayName": "pilot"}]}
+    holder = app(directory_roles=("Global Administrator",), owners=("ada@contoso.example",), service_principal=secret)
+    (one,) = judged(tenant(holder), team()).apps
+    assert "holds no permission in Entra ID beyond sign-in (Exchange roles not read)" in one.headline
+    assert "It holds the directory role Global Administrator." in one.headline
+    stays = " ".join(one.still_possible)
+    assert "directory role Global Administrator" in stays
+    assert "1 client secret" in stays
+    assert "ada@contoso.example" in stays
+    assert "RBAC for Applications" in stays
+    unread = judged(tenant(holder, unavailable=("memberOf",)), team()).apps[0]
+    assert "Directory roles were not read in full." in unread.still_possible
+
+
+def test_a_disabled_app_is_called_disabled() -> None:
+    off = app("Calendars.ReadWrite", service_principal={"accountEnabled": False})
+    assert "(disabled, " in judged(tenant(off), team()).apps[0].headline
+
+
+def test_a_conditional_permission_stands_in_the_sentence() -> None:
+    answers = {"upn_equals_zoom_email": True}
+    result = judged(tenant(app("Calendars.ReadWrite", "Mail.Read")), team(policy="required", answers=answers))
+    assert "1 is allowed under a condition: 1 can go after a check" in result.apps[0].headline
+
+
+def test_a_waiver_that_covers_nothing_is_noted() -> None:
+    """Spelled wrong, it would otherwise stand in the report as if it did something."""
+    idle = Waiver(
+        rule="outside-policy",
+        app=PERSONAL,
+        permission="Files.Read.All",
+        owner="Ada",
+        reason="pilot",
+        expires=date(2027, 1, 1),
+    )
+    result = judged(tenant(app("Calendars.ReadWrite", "Directory.Read.All")), team(waivers=(idle,)))
+    assert any("Files.Read.All" in note and "covers no finding" in note for note in result.notes)
+
+
+def test_a_permission_that_could_not_be_resolved_gets_no_answer_of_a_name() -> None:
+    """Neither the policy nor the vendor speaks of an id that nobody could read."""
+    snapshot = tenant(app("Calendars.ReadWrite"))
+    blind = replace(snapshot, resources=Unavailable(why="refused"), service_principals=Unavailable(why="refused"))
+    (only,) = judged(blind, team()).grants
+    assert (only.policy, only.vendor_says, only.vendor.basis, only.decision) == (
+        "undetermined",
+        "silent",
+        "unknown",
+        "ask",
+    )
+    assert only.impact.what.basis == "unknown"
+
+
+def test_a_sign_in_of_any_kind_is_the_last_sign_in() -> None:
+    snapshot = tenant(app("Calendars.ReadWrite"))
+    late = datetime(2026, 11, 18, tzinfo=UTC)
+    (client,) = snapshot.clients
+    (activity,) = client.sign_in_activity.items  # type: ignore[union-attr]
+    activity = replace(activity, last_sign_in=None, application_client=None, delegated_client=late)
+    snapshot = replace(snapshot, clients=(replace(client, sign_in_activity=Complete(items=(activity,))),))
+    result = judged(snapshot, team())
+    assert dict(result.apps[0].identity)["Last sign-in"] == "18 Nov 2026 00:00 UTC"
+    assert row(result, "Calendars.ReadWrite").app_last_sign_in == late

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from itertools import chain
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ from auditor.knowledge.profile import AppProfile, load_profile
 from auditor.knowledge.sketch import sketch, without
 from auditor.model.directory import ServicePrincipal
 from auditor.model.outcome import Finding, NotEvaluated, Passed
-from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE
+from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE, Complete, items
 
 RULES = load_rules()
 EVERY_RULE = pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
@@ -31,7 +33,7 @@ NAMING = ("resources", "servicePrincipals")
 FIELDS = tuple(f".{f.encode_name}" for f in fields(ServicePrincipal) if f.encode_name not in ("id", "appId"))
 NOT_SHOWN = {"both-rooms-apps": {"appRoleAssignments"}}
 """A candidate's integration hangs on its grants; the apps of this rule are documented ones."""
-CELLS_AT_LEAST = 230
+CELLS_AT_LEAST = 280
 
 
 @cache
@@ -245,6 +247,53 @@ def test_severities_name_what_is_worst() -> None:
     critical = {rule_id for rule_id, value in severity.items() if value == "critical"}
     assert critical == {"takeover-tier", "exchange-full-access", "privileged-directory-role"}
     assert all(rule.severity.rank >= 2 for rule in RULES if rule.axis == "hygiene")
+
+
+APPS = {
+    "rooms": {"app_id": "f56e91e5-5a82-452f-b435-d4d78aeaf064"},
+    "candidate": {},
+    "template": {"service_principal": {"applicationTemplateId": "247d18fc-f848-4de0-8330-333d3a5c0e3f"}},
+    "look-alike": {"name": "Z00m", "service_principal": {"replyUrls": ["https://login.fabrikam.example/cb"]}},
+}
+"""One app of each way in which Zoom's apps are told, without a list that allows more than calendars."""
+
+
+@pytest.mark.parametrize("fields_of_app", APPS.values(), ids=APPS.keys())
+def test_sensitive_application_permissions_are_said_once(fields_of_app: dict[str, Any]) -> None:
+    """Each application permission that opens sensitive data, calendars apart, gives exactly one finding that is high
+    or critical, whatever app holds it; each one of tier 0 gives one as well."""
+    entries = [e for f in permissions().families for e in f.permissions if e.kind == "application"]
+    grave = {(e.resource, e.permission) for e in entries if e.sensitivity == "high" or e.tier == 0}
+    grave -= {(e.resource, e.permission) for e in entries if e.family == "calendars"}
+    case = RULES[0].cases[0]
+    base = {"app_id": "33333333-3333-4333-8333-333333333333", "scopes": (), **fields_of_app}
+    app = replace(case.tenant.apps[0], **base, roles=tuple(f"{e.resource}/{e.permission}" for e in entries))
+    context = context_of(replace(case, tenant=replace(case.tenant, apps=(app,))))
+    outcomes = evaluate(context, tuple(rule for rule in RULES if rule.subject == "grant"))
+    named = {a.grant.grant_id: (a.permission.resource, a.permission.permission)
+             for a in context.apps[0].answered if a.permission}  # fmt: skip
+    said = Counter(named[o.subject.grant_id] for o in outcomes if isinstance(o, Finding) and o.severity.rank < 2)
+    assert len(grave) > 60
+    assert {name: said[name] for name in grave} == dict.fromkeys(grave, 1)
+
+
+def test_a_role_is_told_in_every_language() -> None:
+    """A privileged role is told by its template id, under any name; of a role without both nothing is said."""
+    rule = next(rule for rule in RULES if rule.id == "privileged-directory-role")
+    context = context_of(rule.cases[0])
+    view = context.apps[0]
+    role = items(view.client.member_of)[0]
+
+    def judged(**known: str | None) -> set[type]:
+        member_of = Complete(items=(replace(role, **{"display_name": None, "role_template_id": None, **known}),))
+        changed = replace(view, client=replace(view.client, member_of=member_of))
+        return {type(outcome) for outcome in evaluate(replace(context, apps=(changed,)), (rule,))}
+
+    german = "Globaler Administrator"
+    assert judged(display_name=german, role_template_id="62E90394-69F5-4237-9190-012177145E10") == {Finding}
+    assert judged(display_name="Company Administrator") == {Finding}
+    assert judged(display_name=german, role_template_id="88d8e3e3-8f55-4a1e-953a-9b9898b8876b") == {Passed}
+    assert judged() == {NotEvaluated}
 
 
 def test_findings_are_stable() -> None:

@@ -50,9 +50,9 @@ def test_nothing_goes_now_while_the_app_is_unconfirmed() -> None:
     ("answers", "decision", "words"),
     [
         ({}, "revoke-after", "Compare"),
-        ({"upn_equals_zoom_email": False}, "revoke-after", "Known not to hold"),
-        ({"upn_equals_zoom_email": True}, "revoke-after", "Look in Zoom's portal"),
-        ({"upn_equals_zoom_email": True, "calendar_events_only": True}, "revoke", ""),
+        ({"upn_equals_zoom_email": False}, "revoke-after", "Known not to hold yet"),
+        ({"upn_equals_zoom_email": True, "calendar_events_only": False}, "revoke-after", "Known not to hold yet"),
+        ({"upn_equals_zoom_email": True}, "revoke", ""),
     ],
 )
 def test_mail_waits_for_the_comparison_of_names(answers: dict[str, bool], decision: str, words: str) -> None:

@@ -13,8 +13,9 @@ from auditor.engine.answers import build_context
 from auditor.engine.fact import ABSENT, Facts
 from auditor.engine.facts import APP_FACTS, FACTS, app_facts, facts_table, grant_facts
 from auditor.engine.grant_facts import GRANT_FACTS
-from auditor.engine.reply_urls import is_foreign, is_insecure, is_loopback, is_wildcard
+from auditor.engine.reply_urls import is_insecure, is_loopback, is_wildcard
 from auditor.engine.view import AppView, Context
+from auditor.knowledge.evidence import is_foreign
 from auditor.knowledge.outline import SAMPLE_TENANT, AppOutline, Outline, ScopeOutline
 from auditor.knowledge.permissions import load_permissions
 from auditor.knowledge.profile import load_profile
@@ -263,6 +264,21 @@ def test_a_candidate_without_reply_urls_may_be_a_look_alike() -> None:
     assert facts_of(snapshot_of(app(CALENDAR)), CALENDAR)["app.look_alike"] is False
     assert "app.look_alike" not in facts_of(snapshot_of(app(CALENDAR), unset=("replyUrls",)), CALENDAR)
     assert facts_of(snapshot_of(app(), unset=("replyUrls",)))["app.look_alike"] is False
+
+
+def test_an_app_whose_home_is_not_known_may_be_a_look_alike() -> None:
+    """Zoom's name with reply URLs elsewhere: no look-alike and no pass until it is known whose app it is."""
+    stray = app(CALENDAR, service_principal={"replyUrls": ["https://reports.contoso.example/cb"]})
+    assert facts_of(snapshot_of(stray), CALENDAR)["app.look_alike"] is True
+    for unknown in (
+        snapshot_of(stray, unset=("appOwnerOrganizationId",)),
+        replace(snapshot_of(stray, unavailable=("organization",)), tenant_id=""),
+    ):
+        facts = facts_of(unknown, CALENDAR)
+        assert "app.look_alike" not in facts
+        assert (facts["app.match"], facts["app.integration"]) == ("candidate", "")
+    imitation = app(CALENDAR, name="Z00m")
+    assert facts_of(snapshot_of(imitation, unset=("appOwnerOrganizationId",)), CALENDAR)["app.look_alike"] is True
 
 
 HOSTS = ("zoom.us",)

@@ -11,7 +11,14 @@ from auditor.errors import ConfigurationError
 from auditor.model.outcome import Finding, NotEvaluated, Passed, Severity, Subject, Waived, Waiver
 
 APP = "33333333-3333-4333-8333-333333333333"
-SUBJECT = Subject(app_id=APP, service_principal_id="sp", app_name="Zoom", permission="Mail.Read")
+SUBJECT = Subject(
+    app_id=APP,
+    service_principal_id="sp",
+    app_name="Zoom",
+    permission="Mail.Read",
+    kind="application",
+    resource_app_id="00000003-0000-0000-c000-000000000000",
+)
 FINDING = Finding(
     finding_id="f",
     rule_id="mail-on-calendar-app",
@@ -56,11 +63,17 @@ def test_a_waiver_covers_its_finding(covering: Waiver) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [waiver(rule="outside-policy"), waiver(app="another"), waiver(permission="Mail.Send")],
-    ids=["rule", "app", "permission"],
+    [
+        waiver(rule="outside-policy"),
+        waiver(app="another"),
+        waiver(permission="Mail.Send"),
+        waiver(permission="Mail.Read@delegated"),
+        waiver(permission="exchange/Mail.Read"),
+    ],
+    ids=["rule", "app", "permission", "kind", "resource"],
 )
 def test_a_waiver_covers_nothing_else(other: Waiver) -> None:
-    """A finding of another rule, app or permission stays a finding."""
+    """A finding of another rule, app or permission stays a finding; kind and resource belong to the permission."""
     assert apply((FINDING,), (other,), taken_at=at(1))[0] == (FINDING,)
 
 

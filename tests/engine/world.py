@@ -39,10 +39,10 @@ def tenant(*apps: AppOutline, **other: Any) -> Snapshot:
 def team(
     *, confirm: bool = True, answers: dict[str, bool] | None = None, waivers: tuple[Waiver, ...] = (), **other: Any
 ) -> Configuration:
-    """The team's word: the personal app confirmed, personal calendars on."""
+    """The team's word: the personal app confirmed, personal calendars on, and nothing else wanted of it."""
     said = {
         question: Answer(value=value, answered_by="Ada Admin (sample)", date=date(2026, 11, 1))
-        for question, value in (answers or {}).items()
+        for question, value in ({"calendar_events_only": True} | (answers or {})).items()
     }
     usual = {
         "integrations": {PERSONAL: "personal-calendar-application"} if confirm else {},

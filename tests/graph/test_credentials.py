@@ -181,7 +181,11 @@ def test_an_unusable_certificate_says_so(tmp_path: Path) -> None:
     """Absent, empty, or with a wrong password; the password is not in the error."""
     empty = tmp_path / "empty.pem"
     empty.write_text("")
-    for path, advice in ((tmp_path / "none.pem", "path"), (empty, "certificate"), (_certificate(tmp_path), "password")):
+    for path, advice in (
+        (tmp_path / "none.pem", "path"),
+        (empty, "certificate's file"),
+        (_certificate(tmp_path), "password"),
+    ):
         sign_in = SignIn(
             method="certificate",
             tenant_id=TENANT,

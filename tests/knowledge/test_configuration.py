@@ -27,6 +27,7 @@ from auditor.knowledge.documents import load_text
 from auditor.knowledge.profile import load_profile
 from auditor.model.configuration import Answer, AppConfiguration, Configuration
 from auditor.model.outcome import AcceptedGap, Waiver
+from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE, TENANT_COLLECTIONS
 
 PROFILES = {"zoom": load_profile("zoom")}
 APP = "33333333-3333-4333-8333-333333333333"  # Sample appIds.
@@ -142,6 +143,90 @@ def test_the_shape_is_strict(tmp_path: Path, old: str, new: str, what: str) -> N
     with pytest.raises(ConfigurationError, match=what) as caught:
         load_configuration(write(tmp_path, GOOD.replace(old, new)))
     assert "entra-audit.yaml:" in caught.value.where
+
+
+ROOMS = "f56e91e5-5a82-452f-b435-d4d78aeaf064"
+DELEGATE = "a651cfda-cbdd-4a39-bd03-fa829c3c1b29"
+OFFICE365_ZOOM = "0d38933a-0bbd-41ca-9ebd-28c4b5ba7cb7"
+
+
+@pytest.mark.parametrize(
+    ("app_id", "what"),
+    [
+        (ROOMS, "documented as rooms-application, and not personal-calendar-application"),
+        (DELEGATE.upper(), "documented as rooms-delegate"),
+        (OFFICE365_ZOOM, r"is not Zoom's\. Office365 Zoom is Microsoft's"),
+    ],
+)
+def test_a_line_cannot_make_a_documented_app_another(tmp_path: Path, app_id: str, what: str) -> None:
+    """An id that is documented as another integration, or as not Zoom's, is refused where it stands."""
+    text = GOOD.replace(f'"{APP}": personal', f'"{app_id}": personal')
+    configuration, lines = read_configuration(write(tmp_path, text))
+    with pytest.raises(ConfigurationError, match=what) as caught:
+        check_configuration(configuration, profiles=PROFILES, where=lines)
+    assert caught.value.where.startswith(f"{tmp_path / 'entra-audit.yaml'}:5:")
+    assert "Remove this line" in caught.value.advice
+
+
+def test_a_line_may_say_of_a_documented_app_what_is_documented() -> None:
+    """Naming its own integration is fine, and so is leaving it out of the audit."""
+    for app in (
+        AppConfiguration(integrations={ROOMS: "rooms-application", DELEGATE.upper(): "rooms-delegate"}),
+        AppConfiguration(exclude=(ROOMS, DELEGATE, OFFICE365_ZOOM)),
+    ):
+        check_configuration(Configuration(apps={"zoom": app}), profiles=PROFILES, where="x")
+
+
+def waiving(permission: str) -> str:
+    """The good configuration with a waiver of one permission."""
+    return GOOD.replace("  - rule: some-rule\n", f"  - rule: some-rule\n    permission: {permission}\n")
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        "Mail.Read",
+        "Calendar.ReadWrite",
+        "Mail.Read@delegated",
+        "graph/Mail.Read@application",
+        "exchange/full_access_as_app",
+        "7c8d0d2a-0000-4000-8000-00000000000a",
+        "exchange/7C8D0D2A-0000-4000-8000-00000000000A@delegated",
+    ],
+)
+def test_a_waiver_names_a_permission_as_lists_do(tmp_path: Path, permission: str) -> None:
+    """Value, resource and kind; and the id of one that nobody publishes."""
+    configuration = load_configuration(write(tmp_path, waiving(permission)))
+    assert configuration.waivers[0].permission == permission
+    check_configuration(configuration, profiles=PROFILES, where="x")
+
+
+@pytest.mark.parametrize(
+    ("permission", "what"),
+    [
+        ("Calendar.ReadWrit", r"no application permission of graph.*'Calendars\.ReadWrite'"),
+        ("full_access_as_app", "no application permission of graph"),
+        ("exchange/full_access_as_app@delegated", "no delegated permission of exchange"),
+        ("exchang/full_access_as_app", "is not a permission"),
+        ("Mail.Read@user", "is not a permission"),
+        ("7c8d0d2a-0000-4000-8000", "no application permission of graph"),
+    ],
+)
+def test_a_waiver_of_no_permission_is_refused_where_it_stands(tmp_path: Path, permission: str, what: str) -> None:
+    """A typo never waives quietly nothing; the error names file and line."""
+    text = waiving(permission)
+    configuration, lines = read_configuration(write(tmp_path, text))
+    with pytest.raises(ConfigurationError, match=what) as caught:
+        check_configuration(configuration, profiles=PROFILES, where=lines)
+    line = text[: text.index("permission: ")].count("\n") + 1
+    assert caught.value.where.startswith(f"{tmp_path / 'entra-audit.yaml'}:{line}:")
+
+
+@pytest.mark.parametrize("collection", [*TENANT_COLLECTIONS, *CLIENT_COLLECTIONS, EXCHANGE])
+def test_every_collection_may_be_an_accepted_gap(collection: str) -> None:
+    """Whatever the coverage ledger can lack may be accepted, the Exchange side among it."""
+    gap = AcceptedGap(collection=collection, owner="Adele (sample)", reason="sample", expires=date(2027, 1, 31))
+    check_configuration(Configuration(accepted_gaps=(gap,)), profiles=PROFILES, where="x")
 
 
 def test_required_without_features_is_refused() -> None:

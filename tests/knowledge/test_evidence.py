@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.knowledge.evidence import SHOWN, brand_word, clean, host_of, imitated_word, on_domain
+from auditor.knowledge.evidence import SHOWN, brand_word, clean, host_of, imitated_word, is_foreign, on_domain
 
 
 @given(st.text(), st.text())
@@ -15,8 +16,10 @@ def test_evidence_never_crashes(text: str, url: str) -> None:
     """Any text is a name and any text is a URL; a host that is returned holds host characters only."""
     brand_word(text, ("zoom",))
     imitated_word(text, ("zoom", "will", "a.b"))
-    assert set(host_of(url)) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-*")
-    assert set(host_of("https://" + url)) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-*")
+    letters = set("abcdefghijklmnopqrstuvwxyz0123456789.-*")
+    for written in (url, "https://" + url):
+        assert set(host_of(written)) <= letters or host_of(written) == "::1"
+        assert not is_foreign(written, (host_of(written),)) or not host_of(written)
     shown = clean(text)
     assert len(shown) <= SHOWN
     assert not any(unicodedata.category(c)[0] == "C" for c in shown)
@@ -40,3 +43,30 @@ def test_other_brands_fold_too() -> None:
 def test_a_backslash_hides_no_host() -> None:
     """A browser sends the answer to fabrikam.example, so zoom.us is no evidence."""
     assert host_of("https://fabrikam.example\\@zoom.us/") == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "foreign"),
+    [
+        ("https://zoom.us/", False),
+        ("http://eu.zoom.us/", False),
+        ("https://fabrikam.example/", True),
+        ("HTTP://fabrikam.example/", True),
+        ("\x00https://fabrikam.example/", True),
+        ("ht\ntps://fabrikam.example/", True),
+        ("https://fabrikam.example\\@localhost/", True),
+        ("https://[fabrikam.example/", True),
+        ("https:///zoom.us", True),
+        ("https://z\u043e\u043em.us/", True),
+        ("http://localhost:8080/", False),
+        ("http://127.0.0.1/", False),
+        ("http://[::1]:80/", False),
+        ("https://login.microsoftonline.com/common/oauth2/nativeclient", False),
+        ("zoomus://oauth", False),
+        ("urn:ietf:wg:oauth:2.0:oob", False),
+        ("", False),
+    ],
+)
+def test_a_foreign_reply_url_leaves_the_device_by_the_web(url: str, foreign: bool) -> None:
+    """Custom schemes, loopback and Microsoft's page for native clients lead nowhere else; a host told two ways does."""
+    assert is_foreign(url, ("zoom.us",)) is foreign

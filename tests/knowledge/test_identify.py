@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from auditor.knowledge.documents import load_text
-from auditor.knowledge.identify import CHOOSE, MICROSOFT_TENANTS, Identification, identify
+from auditor.knowledge.identify import CHOOSE, MICROSOFT_CORPORATE, MICROSOFT_TENANTS, Identification, identify
 from auditor.knowledge.profile import load_profile
 from auditor.model.configuration import AppConfiguration
 from auditor.model.directory import ServicePrincipal, VerifiedPublisher
@@ -68,15 +69,12 @@ def test_documented_app_ids_are_told_whatever_the_name(app_id: str, integration:
         assert (app.confirm_line, app.exclude_line) == ("", "")
 
 
-def test_a_configuration_line_overrides_what_a_documented_app_is_for() -> None:
-    """The match stays documented; the integration is then the team's word."""
-    configuration = AppConfiguration(integrations={ROOMS.upper(): "personal-calendar-application"})
-    (app,) = told(sp(app_id=ROOMS), configuration=configuration).apps
-    assert (app.match, app.integration, app.integration_basis) == (
-        "documented",
-        "personal-calendar-application",
-        "configured",
-    )
+def test_a_documented_app_stays_what_it_is_documented_as() -> None:
+    """A configuration line about a documented appId changes nothing; the basis stays documented."""
+    for named in ("rooms-application", "personal-calendar-application"):
+        configuration = AppConfiguration(integrations={ROOMS.upper(): named})
+        (app,) = told(sp(app_id=ROOMS), configuration=configuration).apps
+        assert (app.match, app.integration, app.integration_basis) == ("documented", "rooms-application", "documented")
 
 
 def test_a_configured_app_is_confirmed() -> None:
@@ -132,8 +130,8 @@ def test_the_gallery_app_is_single_sign_on(owner: Any) -> None:
     ).apps
     assert (app.match, app.integration, app.integration_basis) == ("template", "sso-provisioning", "inferred")
     assert not app.confirmed
-    assert app.confirm_line == f'apps.zoom.integrations: {{"{APP}": sso-provisioning}}'
-    assert app.exclude_line == f'apps.zoom.exclude: ["{APP}"]'
+    assert app.confirm_line == f'integrations: {{"{APP}": sso-provisioning}}'
+    assert app.exclude_line == f'exclude: ["{APP}"]'
     assert "another tenant" not in app.reason
 
 
@@ -193,10 +191,10 @@ def test_a_candidate_with_application_permissions_is_inferred_to_be_the_calendar
     (with_roles,) = told(vendor, holders=True).apps
     (without,) = told(vendor).apps
     assert (with_roles.integration, with_roles.integration_basis) == ("personal-calendar-application", "inferred")
-    assert with_roles.confirm_line == f'apps.zoom.integrations: {{"{APP}": personal-calendar-application}}'
+    assert with_roles.confirm_line == f'integrations: {{"{APP}": personal-calendar-application}}'
     assert not with_roles.confirmed
     assert (without.integration, without.integration_basis) == ("", "")
-    assert without.confirm_line == f'apps.zoom.integrations: {{"{APP}": {CHOOSE}}}'
+    assert without.confirm_line == f'integrations: {{"{APP}": {CHOOSE}}}'
 
 
 def test_mixed_reply_urls_leave_the_integration_open() -> None:
@@ -246,10 +244,16 @@ def test_other_words_imitate_nothing(name: str) -> None:
         (("https://zoom.us@evil.example/",), "look-alike"),
         (("https://evil.example\\.zoom.us/",), "look-alike"),
         (("https://notzoom.us/",), "look-alike"),
-        (("http://localhost",), "look-alike"),
-        (("urn:ietf:wg:oauth:2.0:oob",), "look-alike"),
+        (("zoomus://oauth", "https://evil.example/"), "look-alike"),
+        (("http://localhost", "HTTPS://evil.example/"), "look-alike"),
+        (("http://localhost.evil.example/",), "look-alike"),
+        (("https://evil.example\\@localhost/",), "look-alike"),
         (("https://[zoom.us/",), "look-alike"),
         (("https://zооm.us/",), "look-alike"),  # Cyrillic
+        (("http://localhost", "http://127.0.0.1:8080/", "http://[::1]/cb"), "candidate"),
+        (("zoomus://oauth", "http://localhost"), "candidate"),
+        (("urn:ietf:wg:oauth:2.0:oob",), "candidate"),
+        (("https://login.microsoftonline.com/common/oauth2/nativeclient",), "candidate"),
         (("https://*.zoom.us/",), "candidate"),
         (("https://ZOOM.us./x",), "candidate"),
         (("https://evil.example/", "https://us02web.zoom.us/"), "candidate"),
@@ -258,17 +262,55 @@ def test_other_words_imitate_nothing(name: str) -> None:
     ],
 )
 def test_the_brand_with_foreign_reply_urls_only_is_a_look_alike(urls: Any, match: str) -> None:
-    """Known reply URLs of which none is on Zoom's hosts tell a look-alike; unread or absent ones tell nothing."""
+    """A web address elsewhere and none on Zoom's hosts tell a look-alike; what stays on the device tells nothing."""
     assert verdict(sp(reply_urls=urls, app_owner_organization_id=ELSEWHERE)) == match
 
 
 def test_a_look_alike_says_where_it_leads() -> None:
-    """The reason names the foreign host, and both lines are offered."""
-    (app,) = told(sp(reply_urls=("https://evil.example/cb",))).apps
+    """The reason names a foreign host where there is one to name, and both lines are offered."""
+    (app,) = told(sp(reply_urls=("https://zооm.us/", "https://evil.example/cb"), app_owner_organization_id=None)).apps
     assert "evil.example" in app.reason
     assert app.exclude_line
-    (native,) = told(sp(reply_urls=("zoommtg://x",))).apps
-    assert "no web host" in native.reason
+    (unclear,) = told(sp(reply_urls=("https://zооm.us/",), app_owner_organization_id=ELSEWHERE)).apps
+    assert "without a plain host name" in unclear.reason
+
+
+@pytest.mark.parametrize(("owner", "tenant_id"), [(UNSET, TENANT), (TENANT, ""), (ELSEWHERE, ""), (UNSET, "")])
+def test_while_the_home_is_not_known_nobody_is_called_a_look_alike(owner: Any, tenant_id: str) -> None:
+    """The brand with foreign URLs may be the team's own app: it is a candidate for nothing that may be a look-alike."""
+    stray = sp("Zoom reports", app_owner_organization_id=owner, reply_urls=("https://apps.contoso.example/",))
+    for only in (frozenset[str](), frozenset({APP})):
+        (app,) = told(stray, tenant_id=tenant_id, holders=True, only=only).apps
+        assert (app.match, app.integration, app.confirmed, app.may_be_look_alike) == ("candidate", "", False, True)
+        assert "home tenant is not known" in app.reason
+        assert app.confirm_line
+        assert app.exclude_line
+    assert verdict(replace(stray, display_name="Z00m reports"), tenant_id=tenant_id) == "look-alike"
+
+
+@pytest.mark.parametrize(
+    ("fields", "open_question"),
+    [
+        ({"reply_urls": UNSET}, True),
+        ({"reply_urls": UNSET, "app_owner_organization_id": ELSEWHERE}, True),
+        ({"reply_urls": UNSET, "application_template_id": GALLERY}, False),
+        ({"reply_urls": UNSET, "app_id": ROOMS}, False),
+        ({"reply_urls": ()}, False),
+        ({"reply_urls": ("http://localhost",)}, False),
+        ({"reply_urls": ("https://zoom.us/", "https://evil.example/")}, False),
+        ({"reply_urls": ("https://evil.example/",), "app_owner_organization_id": ELSEWHERE}, False),
+    ],
+)
+def test_what_may_be_a_look_alike(fields: dict[str, Any], open_question: bool) -> None:
+    """Only a candidate leaves it open: its reply URLs were not read, or they lead away and its home is not known."""
+    (app,) = told(sp(**fields)).apps
+    assert app.may_be_look_alike is open_question
+
+
+def test_a_publishers_name_does_not_outweigh_a_foreign_reply_url() -> None:
+    """Both are chosen by whoever made the app, so nothing is inferred of it."""
+    (app,) = told(sp("Calendar", publisher_name="Zoom", reply_urls=("https://evil.example/",)), holders=True).apps
+    assert (app.match, app.integration) == ("candidate", "")
 
 
 @pytest.mark.parametrize("name", ["Zoom room booking", "Z00m", "Zооm export"])
@@ -278,7 +320,7 @@ def test_the_teams_own_apps_that_carry_the_word_are_only_seen(name: str, urls: A
     own = sp(name, app_owner_organization_id=TENANT.upper(), reply_urls=urls)
     (seen,) = told(own, holders=True).seen
     assert "own" in seen.reason
-    assert seen.include_line == f'apps.zoom.integrations: {{"{APP}": {CHOOSE}}}'
+    assert seen.include_line == f'integrations: {{"{APP}": {CHOOSE}}}'
 
 
 def test_an_own_app_needs_both_tenants_known() -> None:
@@ -296,13 +338,34 @@ def test_an_own_app_that_leads_to_zoom_is_a_candidate_without_integration() -> N
     assert "this tenant" in app.reason
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "Zoom"},
+        {"name": "Z00m"},
+        {"name": "Viva", "reply_urls": ("https://zoom.us/",)},
+        {"name": "Viva", "publisher_name": "Zoom"},
+        {"name": "Zoom", "reply_urls": ("https://evil.example/",)},
+    ],
+)
+def test_apps_at_home_in_microsofts_tenants_are_seen(fields: dict[str, Any]) -> None:
+    """What points to Zoom is shown with the reason; the corporate tenant may hold other apps and offers the line."""
+    for owner in MICROSOFT_TENANTS:
+        result = told(sp(**fields, app_owner_organization_id=owner.upper()), holders=True)
+        assert result.apps == ()
+        (seen,) = result.seen
+        corporate = owner == MICROSOFT_CORPORATE
+        assert ("may also hold apps that Microsoft's own staff registered (inferred)" in seen.reason) is corporate
+        assert seen.include_line == (f'integrations: {{"{APP}": {CHOOSE}}}' if corporate else "")
+
+
 @pytest.mark.parametrize("owner", sorted(MICROSOFT_TENANTS))
-def test_microsofts_own_apps_are_never_candidates(owner: str) -> None:
-    """Not by name, imitation, publisher or reply URL; asked for by --app-id they are shown with the reason."""
-    for name in ("Zoom", "Z00m", "Viva"):
-        first_party = sp(name, app_owner_organization_id=owner.upper(), reply_urls=("https://zoom.us/",))
-        assert verdict(first_party) == "neither"
-        assert verdict(first_party, only=frozenset({APP})) == "seen"
+def test_microsofts_other_apps_are_nobodys_business(owner: str) -> None:
+    """What nothing ties to Zoom is left out, and shown when --app-id asks for it; the team's line audits it."""
+    viva = sp("Viva", app_owner_organization_id=owner)
+    assert verdict(viva) == "neither"
+    assert verdict(viva, only=frozenset({APP})) == "seen"
+    assert verdict(viva, configuration=AppConfiguration(integrations={APP: "presence"})) == "configured"
 
 
 def test_only_limits_the_result_and_takes_what_it_names() -> None:
@@ -322,7 +385,7 @@ def test_only_limits_the_result_and_takes_what_it_names() -> None:
         (sp("Zoom tools", app_owner_organization_id=TENANT), "candidate"),
         (sp("UserZoom"), "candidate"),
         (sp("Z00m"), "look-alike"),
-        (sp("Zoom", reply_urls=("https://evil.example/",)), "look-alike"),
+        (sp("Zoom", reply_urls=("https://evil.example/",), app_owner_organization_id=ELSEWHERE), "look-alike"),
         (sp("Z00m", app_owner_organization_id=TENANT), "candidate"),
         (sp("Zoom", OFFICE365_ZOOM), "seen"),
         (sp("Zoom", ROOMS), "documented"),
@@ -342,11 +405,9 @@ def test_no_line_is_built_from_what_is_no_guid(app_id: str) -> None:
 
 
 def test_ready_lines_are_yaml_that_the_configuration_takes() -> None:
-    """What stands after the dotted key reads as the value of that key."""
+    """They stand under the app's name as they are."""
     (app,) = told(sp(), holders=True).apps
-    lines = {line.split(": ", 1)[0]: line.split(": ", 1)[1] for line in (app.confirm_line, app.exclude_line)}
-    text = "".join(f"{key.removeprefix('apps.zoom.')}: {value}\n" for key, value in lines.items())
-    read = load_text(text, AppConfiguration, "lines")
+    read = load_text(f"{app.confirm_line}\n{app.exclude_line}\n", AppConfiguration, "lines")
     assert read == AppConfiguration(integrations={APP: "personal-calendar-application"}, exclude=(APP,))
 
 
@@ -438,6 +499,7 @@ def test_every_service_principal_lands_once_whatever_it_says(
     assert set(landed) <= {s.id for s in service_principals}
     for app in result.apps:
         assert app.match != "look-alike" or app.integration == ""
+        assert app.match == "candidate" or not app.may_be_look_alike
         assert app.integration == "" or app.integration in ZOOM.integrations
         assert app.confirmed == (app.integration_basis in ("documented", "configured"))
         assert app.reason

@@ -191,7 +191,7 @@ def test_every_family_is_there(table: PermissionTable) -> None:
 def test_entries_are_whole(entries: list[Permission]) -> None:
     """Each entry reads as reports use it: a verb phrase, a reason in a sentence, an id, a reach that fits its kind."""
     verbs = (
-        "add administer call change create delete do export grant hear invite issue join keep listen move read "
+        "add administer call change create delete do export grant hear hide invite issue join keep listen move read "
         "reach see send set sign switch watch"
     )
     for entry in entries:
@@ -264,6 +264,43 @@ def test_tiers(table: PermissionTable) -> None:
         assert found
         assert all((entry.tier, entry.sensitivity) != (0, "high") for entry in found)
     assert {entry.sensitivity for entry in table.named("full_access_as_app")} == {"high"}
+
+
+HIGH = (
+    "Mail.Read Mail.ReadWrite Mail.Send MailboxItem.Read.All MailboxSettings.ReadWrite Files.Read.All "
+    "Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All Sites.FullControl.All Chat.Read.All Chat.ReadWrite.All "
+    "ChannelMessage.Read.All OnlineMeetingRecording.Read.All OnlineMeetingTranscript.Read.All CallRecordings.Read.All "
+    "CallTranscripts.Read.All User.ReadWrite.All User.ReadUpdate.All User.Create User.DeleteRestore.All "
+    "User.EnableDisableAccount.All User.ManageIdentities.All User-Mail.ReadWrite.All IMAP.AccessAsApp POP.AccessAsApp "
+    "SMTP.SendAsApp full_access_as_app"
+)
+"""What everybody would call sensitive: content of mail, files, sites, chats and meetings, and people's accounts."""
+
+
+def test_what_is_sensitive(table: PermissionTable) -> None:
+    """Content and changes to accounts are of high sensitivity on every resource; lists and settings are not."""
+    for value in HIGH.split():
+        found = [entry for entry in table.named(value) if entry.kind == "application"]
+        assert found
+        assert {entry.sensitivity for entry in found} == {"high"}, value
+    for value in (
+        "Directory.Read.All",
+        "User.Read.All",
+        "Place.Read.All",
+        "MailboxSettings.Read",
+        "TeamSettings.Read.All",
+    ):
+        assert "high" not in {entry.sensitivity for entry in table.named(value)}, value
+
+
+def test_tier_0_in_both_hands(table: PermissionTable, entries: list[Permission]) -> None:
+    """Where a tier 0 application role has a delegated twin of its name, the tables have the twin, of tier 0 or 1."""
+    alone = {"Application.ReadWrite.OwnedBy"}
+    for entry in entries:
+        if entry.resource == "graph" and entry.kind == "application" and entry.tier == 0:
+            twin = table.by_value(GRAPH, entry.permission, "delegated")
+            assert twin or entry.permission in alone, entry.permission
+            assert not twin or twin.tier < 2, entry.permission
 
 
 # Against what others publish
@@ -351,7 +388,13 @@ REVIEWED = {
     """,
     "Settings of a channel or team include its name, which is all that ReadBasic opens.": """
         graph application: ChannelSettings.Read.All > Channel.ReadBasic.All
+        graph application: ChannelSettings.ReadWrite.All > Channel.ReadBasic.All
         graph application: TeamSettings.Read.All > Team.ReadBasic.All
+        graph application: TeamSettings.ReadWrite.All > Team.ReadBasic.All
+        graph delegated: ChannelSettings.Read.All > Channel.ReadBasic.All
+        graph delegated: ChannelSettings.ReadWrite.All > Channel.ReadBasic.All
+        graph delegated: TeamSettings.Read.All > Team.ReadBasic.All
+        graph delegated: TeamSettings.ReadWrite.All > Team.ReadBasic.All
     """,
     "Two steps of the ladder Group.ReadWrite, GroupMember.ReadWrite, GroupMember.Read.": """
         graph application: Group.ReadWrite.All > GroupMember.Read.All
@@ -360,11 +403,15 @@ REVIEWED = {
         graph delegated: Application.ReadWrite.All > Application.Read.All
         graph delegated: Calendars.ReadWrite > Calendars.Read Calendars.ReadBasic
         graph delegated: Calendars.Read > Calendars.ReadBasic
+        graph delegated: ChannelMember.ReadWrite.All > ChannelMember.Read.All
+        graph delegated: ChannelSettings.ReadWrite.All > ChannelSettings.Read.All
         graph delegated: Chat.Read > Chat.ReadBasic
         graph delegated: Chat.ReadWrite > Chat.Read Chat.ReadBasic
         graph delegated: Contacts.ReadWrite > Contacts.Read
         graph delegated: Directory.Read.All > OrgContact.Read.All AdministrativeUnit.Read.All
         graph delegated: Directory.ReadWrite.All > Directory.Read.All
+        graph delegated: Domain-InternalFederation.ReadWrite.All > Domain-InternalFederation.Read.All
+        graph delegated: Domain.ReadWrite.All > Domain.Read.All
         graph delegated: Files.ReadWrite > Files.Read
         graph delegated: Files.ReadWrite.Selected > Files.Read.Selected
         graph delegated: Files.ReadWrite.All > Files.Read.All
@@ -387,6 +434,8 @@ REVIEWED = {
         graph delegated: Sites.ReadWrite.All > Sites.Read.All
         graph delegated: Sites.Manage.All > Sites.ReadWrite.All Sites.Read.All
         graph delegated: Sites.FullControl.All > Sites.Manage.All Sites.ReadWrite.All Sites.Read.All
+        graph delegated: TeamMember.ReadWrite.All > TeamMember.Read.All
+        graph delegated: TeamSettings.ReadWrite.All > TeamSettings.Read.All
         graph delegated: User.Read.All > User.ReadBasic.All
         graph delegated: User.ReadWrite.All > User.Read.All User.ReadBasic.All
         graph delegated: UserAuthenticationMethod.ReadWrite > UserAuthenticationMethod.Read

@@ -179,13 +179,13 @@ def test_the_guides_misleading_link_is_not_followed() -> None:
     assert "inferred" in text
 
 
-def test_presence_by_application_permission_may_go_without_a_check() -> None:
-    """No documented feature uses it: removable, and no precondition holds it back."""
+def test_presence_by_application_permission_has_no_documented_use() -> None:
+    """It is removable, and asks no question of its own: only the guide's general condition holds it back."""
     shape = ZOOM.integrations["personal-calendar-application"]
     statement = next(s for s in shape.vendor if "presence" in s.about.families)
     assert (statement.says, statement.about.kind) == ("removable", "application")
     for precondition in ZOOM.preconditions:
-        if "personal-calendar-application" in precondition.integrations:
+        if "personal-calendar-application" in precondition.integrations and precondition.id != "calendar_events_only":
             assert precondition.about.kind == "delegated" or precondition.about.families
             assert "presence" not in precondition.about.families
 
@@ -193,11 +193,15 @@ def test_presence_by_application_permission_may_go_without_a_check() -> None:
 @pytest.mark.parametrize(
     ("question", "kind", "families"),
     [
-        ("upn_equals_zoom_email", "application", {"mail"}),
-        ("calendar_events_only", "application", {"contacts", "mail", "mailbox-settings"}),
+        ("upn_equals_zoom_email", "application", {"mail", "exchange-online"}),
+        ("calendar_events_only", "application", set()),
         ("no_user_sign_in", "delegated", set()),
         ("no_ews_connection", "any", {"exchange-online"}),
-        ("no_files_through_calendar_app", "application", {"files", "sites", "sharepoint-online", "directory"}),
+        (
+            "no_files_through_calendar_app",
+            "application",
+            {"files", "sites", "sharepoint-online", "directory", "users", "groups"},
+        ),
     ],
 )
 def test_what_must_be_known_before_a_plain_revoke(question: str, kind: str, families: set[str]) -> None:
@@ -209,13 +213,13 @@ def test_what_must_be_known_before_a_plain_revoke(question: str, kind: str, fami
 
 
 def test_declared_features_answer_what_they_can() -> None:
-    """Features never answer for mail, nor for delegated grants: a consent shows that somebody once signed in."""
+    """Features never answer for mail, nor where a grant shows that somebody once signed in or connected by EWS."""
     for precondition in ZOOM.preconditions:
         assert set(precondition.holds_without_features) <= set(precondition.fails_with_features)
     by_id = {p.id: p for p in ZOOM.preconditions}
     assert not by_id["no_user_sign_in"].holds_without_features
     assert by_id["no_user_sign_in"].fails_with_features == ("personal-calendar-oauth", "presence")
-    assert by_id["no_ews_connection"].holds_without_features == ("legacy-ews",)
+    assert not by_id["no_ews_connection"].holds_without_features
     assert not by_id["upn_equals_zoom_email"].holds_without_features
     assert not by_id["calendar_events_only"].holds_without_features
 

@@ -58,7 +58,7 @@ def test_a_row_tells_the_grant(result: AuditResult) -> None:
 
 
 def test_findings_hold_what_needs_work(result: AuditResult) -> None:
-    """Findings, waived findings and rules not evaluated have a row each; passes have none."""
+    """Findings, waived findings and rules not evaluated have a row each, with the rule's severity; passes have none."""
     found = rows(result, "findings.csv")
     assert len(found) == sum(not isinstance(outcome, Passed) for outcome in result.outcomes)
     assert {"finding", "waived", "not-evaluated"} == {row["outcome"] for row in found}
@@ -68,7 +68,15 @@ def test_findings_hold_what_needs_work(result: AuditResult) -> None:
     missing = next(row for row in found if row["rule_id"] == "no-sign-in")
     assert missing["reason"] == "The sign-in report could not be read."
     assert missing["title"] == "No sign-in for 90 days"
-    assert missing["severity"] == missing["finding_id"] == ""
+    assert (missing["severity"], missing["severity_axis"]) == ("low", "hygiene")
+    assert missing["finding_id"] == ""
+
+
+def test_a_rule_that_is_not_listed_has_no_severity() -> None:
+    """A rule not evaluated and not described keeps its row, with the cells empty."""
+    [row, *_] = [row for row in rows(sample_result(rules=()), "findings.csv") if row["outcome"] == "not-evaluated"]
+    assert row["rule_id"]
+    assert row["severity"] == row["title"] == ""
 
 
 def test_unknown_values_are_empty_cells(result: AuditResult) -> None:

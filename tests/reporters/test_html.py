@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec.structs import replace
 
-from auditor.model.outcome import AuditResult, Severity
+from auditor.model.outcome import AuditResult, JudgedGrant, NotChecked, Severity
 from auditor.reporters.html import asset, render
 from auditor.reporters.page import families, page
 from tests.hostile import HOSTILE, SURROGATES
 from tests.reporters.fill import fill, text_fields
-from tests.reporters.sample import CALENDAR, guid, judged, sample_result
+from tests.reporters.sample import CALENDAR, RULES, finding, guid, judged, sample_result, subject
 
 FIELDS = text_fields(sample_result())
 FEW = (0, 1, 5, 7, 9, 12, 13, 15, 16)
@@ -160,9 +160,12 @@ def test_first_screen_of_an_app_answers_everything(result: AuditResult) -> None:
         place = words.index(app.headline, place)
         for part in ("Still possible afterwards", *app.still_possible, "Not checked, and who can check it"):
             place = words.index(part, place)
-        for item in app.not_checked:
-            place = words.index(item.what, place)
-            place = words.index(item.who, place)
+        if app is result.apps[0]:
+            for item in app.not_checked:
+                place = words.index(item.what, place)
+                place = words.index(item.who, place)
+        else:
+            place = words.index("What is not checked for every app, as under app 1.", place)
     for held in result.grants:
         for part in (held.grant.permission, held.reason, held.check, held.ask_whom, held.opens, held.impact.way_back):
             assert part in words
@@ -219,6 +222,112 @@ def test_equal_consents_of_people_stand_in_one_line(result: AuditResult) -> None
     odd = judged(CALENDAR, "User.Read", "ask", principal=guid("odd one"))
     lines = page(replace(result, grants=(*result.grants, odd))).blocks[0].lines
     assert sorted(len(line.members) for line in lines if line.judged.grant.permission == "User.Read") == [1, 12]
+
+
+def test_sign_in_basics_stand_folded_in_one_line(result: AuditResult) -> None:
+    """What signing in takes and stays makes one line below the others; one that does not stay keeps its own."""
+    names = ("openid", "profile")
+    basics = tuple(judged(CALENDAR, name, "keep", consent="AllPrincipals", access="sign-in") for name in names)
+    open_one = judged(CALENDAR, "email", "ask", consent="AllPrincipals", access="sign-in")
+    changed = replace(result, grants=(*result.grants, *basics, open_one))
+    block = page(changed).blocks[0]
+    assert [line.judged.grant.permission for line in block.basics] == list(names)
+    assert "email" in [line.judged.grant.permission for line in block.lines]
+    words = "".join(Tree(html(changed)).text)
+    assert "Sign-in basics (2): openid, profile" in words
+    assert all(basic.grant.grant_id in words for basic in basics)
+
+
+def test_a_finding_on_sign_in_basics_is_not_hidden(result: AuditResult) -> None:
+    """The folded line carries the worst finding on what it folds."""
+    basics = tuple(
+        judged(CALENDAR, name, "keep", consent="AllPrincipals", access="sign-in", severity=severity)
+        for name, severity in (("openid", Severity.LOW), ("email", Severity.HIGH), ("profile", None))
+    )
+    assert page(replace(result, grants=basics)).blocks[0].worst is Severity.HIGH
+
+
+def test_an_app_not_read_in_full_says_so(result: AuditResult) -> None:
+    """A partial or absent ledger line of the grants marks the app and the tiles; complete ones mark nothing."""
+    words = "".join(Tree(html(result)).text)
+    assert words.count("not read in full") == 1
+    assert words.count(", seen so far") == 6
+    whole = tuple(replace(entry, state="complete") for entry in result.ledger)
+    assert "not read in full" not in html(replace(result, ledger=whole))
+    assert "seen so far" not in html(replace(result, ledger=whole, complete=True))
+    assert "".join(Tree(html(replace(result, ledger=()))).text).count("not read in full") == len(result.apps)
+
+
+def test_later_apps_name_only_what_is_not_checked_for_them_alone(result: AuditResult) -> None:
+    """What the first app's list holds is not repeated; what a later app adds is."""
+    own = NotChecked(what="The rooms mailbox policy", who="Rooms team", how="look")
+    first, second, *rest = result.apps
+    apps = (first, replace(second, not_checked=(*second.not_checked, own)), *rest)
+    blocks = page(replace(result, apps=apps)).blocks
+    assert blocks[0].not_checked == first.not_checked
+    assert [block.not_checked for block in blocks[1:]] == [(own,), (), (), ()]
+    assert "And what is not checked for every app" in "".join(Tree(html(replace(result, apps=apps))).text)
+
+
+def test_equal_findings_on_many_people_make_one_row() -> None:
+    """Findings that differ in the person alone are one row with their number; both numbers are shown."""
+    people = [judged(CALENDAR, "Mail.Read", "ask", principal=guid(f"person {number}")) for number in range(12)]
+    alone = judged(CALENDAR, "Mail.Read", "ask")
+    found = tuple(finding(RULES[0], subject(CALENDAR, held)) for held in (*people, alone))
+    result = sample_result(outcomes=found)
+    [group] = page(result).findings
+    assert [row.number for row in group.rows] == [12, 1]
+    words = "".join(Tree(html(result)).text)
+    assert "2 (13 with each person)" in words
+    assert "by 12 people" in words
+
+
+def test_one_scope_of_a_grant_is_not_taken_by_deleting_the_grant() -> None:
+    """Where another scope of the grant stays, the details say to change its list; else they do not."""
+    mail, basic = (
+        judged(CALENDAR, name, decision, principal=guid("one"))
+        for name, decision in (("Mail.Read", "revoke"), ("openid", "keep"))
+    )
+
+    def told(*held: JudgedGrant) -> str:
+        return "".join(Tree(html(sample_result(grants=held))).text)
+
+    shared = replace(basic, grant=replace(basic.grant, grant_id=mail.grant.grant_id))
+    assert "One of 2 scopes of this grant: change its scope list (PATCH)" in told(mail, shared)
+    assert "scopes of this grant" not in told(mail, basic)
+    assert "The portal cannot revoke a user's consent" in told(mail)
+    assert "The portal cannot revoke" not in told(basic)
+
+
+def test_numbered_checks_are_a_list_and_configuration_lines_are_code() -> None:
+    """A check in parts is a list; a configuration line between back-ticks is code to copy, any other text is not."""
+    check = 'Confirm it: `integrations: {"x": rooms-application}`.'
+    both = judged(CALENDAR, "Mail.Read", "revoke-after", check=f"1) {check} 2) Ask `calc`.")
+    text = html(sample_result(grants=(both,)))
+    assert "<ol><li>Confirm it: <code" in text
+    assert "<li>Ask `calc`.</li></ol>" in text
+    assert "{&#34;x&#34;: rooms-application}</code>.</li>" in text
+    assert "<ol>" not in html(sample_result(grants=(replace(both, check=check),)))
+
+
+def test_headings_hold_their_words_alone(result: AuditResult) -> None:
+    """An app's heading has number, name with look-alike letters spelled out, and integration; tags stand outside."""
+    text = html(result)
+    headings = [re.sub(r"<[^>]+>", "", part) for part in re.findall(r'<h2 id="app-\d">(.*?)</h2>', text)]
+    assert headings[0] == "1. Zoom \u00b7 personal-calendar-application"
+    assert headings[4] == "5. Z\u043e\u043em (contains U+043E Cyrillic small letter o)"
+    assert not [part for part in re.findall(r"<h[123][^>]*>(.*?)</h[123]>", text) if "tag" in part]
+
+
+def test_every_table_has_a_name(result: AuditResult) -> None:
+    """A screen reader can list the tables: each has a caption or a heading that names it, and the heading is there."""
+    text = html(result)
+    ids = {attributes.get("id") for _, attributes in Tree(text).elements}
+    tables = re.findall(r"<table([^>]*)>(<caption)?", text)
+    assert tables
+    for attributes, caption in tables:
+        named = re.search(r'aria-labelledby="([^"]+)"', attributes)
+        assert caption or (named and set(named[1].split()) <= ids)
 
 
 def test_lines_come_in_the_order_in_which_a_reader_acts(result: AuditResult) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from auditor.reporters.text import cell, cut, day, host, https_only, prose, visible, when
+from auditor.reporters.text import cell, cut, day, host, https_only, odd_letters, prose, steps, visible, when
 from tests.hostile import FORMULAS, HOSTILE, URLS
 
 TRIGGERS = "=+-@\t\r\0\uff1d\uff0b\uff0d\uff20"
@@ -61,6 +61,36 @@ def test_cut_says_how_long_it_was() -> None:
     """A text up to the limit is whole; a longer one tells its length."""
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "abc\u2026 (4 characters)"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Z\u043e\u043em Meetings", " (contains U+043E Cyrillic small letter o)"),
+        ("Zo\uff4fm", " (contains U+FF4F Fullwidth latin small letter o)"),
+        (
+            "Z\u043e\u03bfm M\u0435\u0435t\u0456ng",
+            (
+                " (contains U+043E Cyrillic small letter o, U+03BF Greek small letter omicron,"
+                " U+0435 Cyrillic small letter ie and more)"
+            ),
+        ),
+        *(
+            (name, "")
+            for name in ("Zoom", "Caf\u00e9", "Zoom\u4f1a\u8bae", "Zoom \u0417\u0443\u043c", "\u0417\u0443\u043c")
+        ),
+    ],
+)
+def test_look_alike_letters_are_spelled_out(name: str, said: str) -> None:
+    """Letters of another script inside a Latin word are named, three at most; accents and other words are not."""
+    assert odd_letters(name) == said
+
+
+def test_numbered_steps_come_apart() -> None:
+    """Parts numbered from 1 in order come apart; what is not numbered so stays whole."""
+    assert steps("1) Ask (2) them. 2) Wait. 3) Go.") == ["Ask (2) them.", "Wait.", "Go."]
+    for whole in ("Ask.", "1) Ask.", "Ask 1) or 2) her.", "1) Ask. 3) Go.", ""):
+        assert steps(whole) == [whole]
 
 
 def test_moments_are_english_in_every_locale() -> None:

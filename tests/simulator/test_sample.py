@@ -76,12 +76,13 @@ def test_the_audited_apps_are_those_that_were_read(tenant: Snapshot, result: Aud
 
 
 def test_every_kind_of_decision_of_the_story_is_there(result: AuditResult) -> None:
-    """The calendar app keeps calendars, may lose most today, mail after a check, and one id is a question."""
+    """The calendar app keeps calendars, may lose most today, mail and EWS after a check, and one id is a question."""
     mine = [row for row in result.grants if row.grant.app_id == sample.CALENDAR and row.grant.kind == "application"]
     decisions = {row.grant.permission: row.decision for row in mine}
     assert decisions["Calendars.ReadWrite"] == "keep"
     assert decisions["Mail.ReadWrite"] == decisions["Mail.Send"] == "revoke-after"
-    assert decisions["full_access_as_app"] == decisions["Directory.Read.All"] == "revoke"
+    assert decisions["Directory.Read.All"] == decisions["User.Read.All"] == "revoke"
+    assert decisions["full_access_as_app"] == "revoke-after"
     assert decisions[sample.UNKNOWN_ROLE] == "ask"
     delegated = Counter(row.grant.consent for row in result.grants if row.grant.app_id == sample.CALENDAR)
     assert delegated["Principal"] == 12 * 4
