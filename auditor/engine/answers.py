@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from auditor.engine.grants import Resources, grants_of
-from auditor.engine.policy import Allowance, Key, PolicyBook, judge, key_of, keys
+from auditor.engine.policy import Allowance, Key, PolicyBook, judge, key_of, key_of_reference, keys
 from auditor.engine.view import Answered, AppView, Context
 from auditor.errors import ConfigurationError
 from auditor.knowledge.identify import Identification, IdentifiedApp, identify
@@ -128,6 +128,7 @@ class _Answers:
         allowance = self._book.allowance(app)
         needed_by = self._book.needed_by(app)
         held = [grant for grant in grants if not grant.default_access]
+        needed = self._needed(app, allowance)
         stays: dict[_Holder, list[Grant]] = defaultdict(list)
         for grant in held:
             if self._stays(grant, allowance):
@@ -138,7 +139,8 @@ class _Answers:
             answered=tuple(self._answer(grant, app, allowance, needed_by, stays) for grant in held),
             default_access=tuple(grant for grant in grants if grant.default_access),
             list_name=allowance.name,
-            needed=self._needed(app, allowance),
+            needed=needed,
+            holds_needed={key_of_reference(reference) for reference in needed} <= set(map(key_of, held)),
         )
 
     def _stays(self, grant: Grant, allowance: Allowance) -> bool:

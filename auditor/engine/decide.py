@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from auditor.engine.answers import matches
-from auditor.engine.policy import key_of, key_of_reference
+from auditor.engine.policy import key_of_reference
 from auditor.engine.view import Answered, AppView, Context
 from auditor.knowledge.profile import ConditionalPermission, Precondition
 from auditor.model.configuration import Answer
@@ -183,12 +183,11 @@ def _holds(precondition: Precondition, features: tuple[str, ...], answers: Mappi
 
 def _may_be_the_only_road(context: Context, view: AppView, answered: Answered) -> bool:
     """Tell whether the integration lacks a permission that it needs and this grant could be doing its work."""
-    held = {key_of(other.grant) for other in view.answered}
-    needed = [key_of_reference(reference) for reference in view.needed]
-    if all(key in held for key in needed):
+    if view.holds_needed:
         return False
     permission = answered.permission
-    families = {entry.family for entry in (context.permissions.by_value(*key) for key in needed) if entry}
+    needed = (context.permissions.by_value(*key_of_reference(reference)) for reference in view.needed)
+    families = {entry.family for entry in needed if entry}
     return permission is None or permission.resource == "exchange" or permission.family in families
 
 

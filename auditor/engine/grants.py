@@ -31,6 +31,12 @@ class Resources:
         self._permissions = permissions
         self._listed = {sp.id: sp for sp in items(snapshot.service_principals)}
         self._read = {sp.id: sp for sp in items(snapshot.resources)}
+        self._roles = {sp.id: _roles(sp.app_roles) for sp in self._read.values() if sp.app_roles is not UNSET}
+        self._scopes = {
+            sp.id: _scopes(sp.oauth2_permission_scopes)
+            for sp in self._read.values()
+            if sp.oauth2_permission_scopes is not UNSET
+        }
 
     def identity(self, resource_id: str) -> ServicePrincipal | None:
         """Return the resource with at least its appId and name, or None where nothing names it."""
@@ -42,9 +48,8 @@ class Resources:
         The tables answer only where the resource's own roles were not read: an id that a resource read in full does
         not publish is unknown.
         """
-        resource = self._read.get(resource_id)
-        if resource is not None and resource.app_roles is not UNSET:
-            value = _roles(resource.app_roles).get(role_id)
+        if resource_id in self._roles:
+            value = self._roles[resource_id].get(role_id)
             return (value, True) if value else (role_id, False)
         named = self.identity(resource_id)
         entry = self._permissions.by_id(named.app_id, role_id, "application") if named else None
@@ -52,9 +57,8 @@ class Resources:
 
     def scope(self, resource_id: str, value: str) -> tuple[str, str, bool]:
         """Return (value, id, known) of a delegated scope, spelled as the resource publishes it."""
-        resource = self._read.get(resource_id)
-        if resource is not None and resource.oauth2_permission_scopes is not UNSET:
-            scope = _scopes(resource.oauth2_permission_scopes).get(value.lower())
+        if resource_id in self._scopes:
+            scope = self._scopes[resource_id].get(value.lower())
             return (scope.value or value, scope.id, True) if scope else (value, "", False)
         named = self.identity(resource_id)
         entry = self._permissions.by_value(named.app_id, value, "delegated") if named else None

@@ -47,6 +47,8 @@ class AppView(Struct, frozen=True, kw_only=True):
     """What the list is called that the app is held against: `policy 'minimal'`, `your own list`."""
     needed: tuple[PermissionReference, ...]
     """What the app's integration needs (allowed by the policy's list and said needed); empty when undetermined."""
+    holds_needed: bool
+    """Everything in `needed` was seen among the grants."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
