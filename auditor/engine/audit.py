@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +17,7 @@ from auditor.engine.rules import CompiledRule
 from auditor.engine.summary import audited_app, headline
 from auditor.engine.view import Answered, AppView, Context
 from auditor.errors import ExitCode
+from auditor.knowledge.permissions import GUID
 from auditor.model.configuration import Configuration
 from auditor.model.grant import Grant
 from auditor.model.outcome import (
@@ -39,8 +39,6 @@ from auditor.model.snapshot import (
     ledger,
     ledger_of,
 )
-
-GUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 OWN_LIST = "own list"
 """What stands for the policy's name where the team's own list for an integration takes its place."""
@@ -226,7 +224,7 @@ def _judged(
 def portal_url(cloud: str, grant: Grant) -> str:
     """Return the Entra portal's page of an app's permissions; empty outside the public cloud and for odd ids."""
     ids = (grant.service_principal_id, grant.app_id)
-    if cloud != "public" or not all(GUID.fullmatch(value) for value in ids):
+    if cloud != "public" or not all(GUID.fullmatch(value.lower()) for value in ids):
         return ""
     return (
         "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/Permissions"

@@ -146,10 +146,10 @@ def _open_checks(context: Context, view: AppView, answered: Answered) -> list[st
         checks.append(f"Confirm what this app is{where}.")
     for precondition in context.profile.preconditions:
         if _concerns(precondition, context, view, answered):
-            holds = _holds(precondition, context.configuration.features, context.configuration.answers)
-            if holds is False:
+            known = holds(precondition, context.configuration.features, context.configuration.answers)
+            if known is False:
                 checks.append(f"Known not to hold yet: {precondition.question} {precondition.check}")
-            elif holds is None:
+            elif known is None:
                 checks.append(precondition.check)
     if answered.seen == "used":
         checks.append("The logs show it in use: find out by what, and move that first.")
@@ -165,7 +165,7 @@ def _concerns(precondition: Precondition, context: Context, view: AppView, answe
     )
 
 
-def _holds(precondition: Precondition, features: tuple[str, ...], answers: Mapping[str, Answer]) -> bool | None:
+def holds(precondition: Precondition, features: tuple[str, ...], answers: Mapping[str, Answer]) -> bool | None:
     """Return whether a precondition is known to hold, known not to hold, or open (None)."""
     if set(precondition.fails_with_features) & set(features):
         return False

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from auditor.engine.answers import identify_in
+from auditor.engine.decide import holds
 from auditor.errors import OutputError
 from auditor.knowledge.configuration import check_configuration, count_unequal, read_configuration, render_configuration
 from auditor.knowledge.identify import IdentifiedApp
@@ -37,14 +38,9 @@ def open_apps(snapshot: Snapshot, profile: AppProfile) -> tuple[IdentifiedApp, .
 
 def open_questions(profile: AppProfile, app: AppConfiguration) -> Iterator[Question]:
     """Yield each question that features and answers leave open, once."""
-    said = set(app.answers)
+    said: set[str] = set()
     for condition in profile.preconditions:
-        settled = (
-            app.features
-            and condition.holds_without_features
-            and not set(condition.holds_without_features) & set(app.features)
-        )
-        if condition.id not in said and not settled and not set(condition.fails_with_features) & set(app.features):
+        if condition.id not in said and holds(condition, app.features, app.answers) is None:
             said.add(condition.id)
             yield Question(id=condition.id, text=condition.question, ask_whom=condition.ask_whom)
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.engine.audit import Hashes, audit, exit_code
-from auditor.engine.decide import _holds
+from auditor.engine.decide import holds
 from auditor.engine.policy import Key, keys
 from auditor.engine.summary import TITLES
 from auditor.errors import ExitCode
@@ -228,7 +228,7 @@ def assert_sound(result: AuditResult, configuration: Configuration) -> None:
             assert judgement.grant.service_principal_id in confirmed, judgement
             assert not judgement.check, judgement
             for precondition in concerning(judgement):
-                assert _holds(precondition, team_part.features, team_part.answers) is True, judgement
+                assert holds(precondition, team_part.features, team_part.answers) is True, judgement
         assert bool(judgement.check) == (judgement.decision == "revoke-after"), judgement
         assert bool(judgement.ask_whom) == (judgement.decision == "ask"), judgement
 
