@@ -18,7 +18,7 @@ from msgspec import Struct
 from auditor.model.snapshot import Snapshot
 from auditor.simulator.bodies import uuid
 from auditor.simulator.fault import Fault, Faults
-from auditor.simulator.pages import Asked, chosen, options, page, select, selected
+from auditor.simulator.pages import UNLIMITED, Asked, chosen, options, page, select, selected
 from auditor.simulator.query import Json, split
 from auditor.simulator.refused import Refused, unsupported
 from auditor.simulator.tenant import Tenant
@@ -85,14 +85,25 @@ class Graph:
         token: the only bearer token that it takes.
         page_size: items of a page where the call does not say `$top`.
         faults: what goes wrong on purpose.
+        max_page: the most items of a page, whatever `$top` asks.
     """
 
-    def __init__(self, snapshot: Snapshot, *, url: str, token: str, page_size: int, faults: tuple[Fault, ...]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        url: str,
+        token: str,
+        page_size: int,
+        faults: tuple[Fault, ...],
+        max_page: int = UNLIMITED,
+    ) -> None:
         self.tenant = Tenant(snapshot)
         self.calls: list[Call] = []
         self._url = url
         self._authorization = f"Bearer {token}".encode()
         self._page_size = page_size
+        self._max_page = max_page
         self._faults = Faults(faults)
         self._date = snapshot.taken_at.strftime("%Y-%m-%dT%H:%M:%S")
         self._numbers = count()
@@ -144,7 +155,9 @@ class Graph:
         table = self.tenant.table(version, rest)
         if table is None:
             return self._entity(asked)
-        return Answer(body=page(asked, table, size=self._page_size, fault=fault.kind if fault else None))
+        return Answer(
+            body=page(asked, table, size=self._page_size, limit=self._max_page, fault=fault.kind if fault else None)
+        )
 
     def _count(self, version: str, path: str, asked: Asked) -> Answer:
         table = self.tenant.table(version, path)

@@ -15,6 +15,7 @@ from auditor.simulator.refused import Refused, unsupported
 from auditor.simulator.table import Table
 
 MAX_TOP = 999
+UNLIMITED = 10**9
 FOREIGN = "https://graph.fabrikam.example"
 _TOKEN = "sample-page-"  # noqa: S105 - a page's, not a credential
 
@@ -49,7 +50,7 @@ def options(query: Mapping[str, str]) -> dict[str, str]:
     return named
 
 
-def page(asked: Asked, table: Table, *, size: int, fault: FaultKind | None) -> Json:
+def page(asked: Asked, table: Table, *, size: int, limit: int, fault: FaultKind | None) -> Json:
     """Return one page of a collection, spoilt by `fault` where it is one of paging.
 
     Raises:
@@ -59,7 +60,7 @@ def page(asked: Asked, table: Table, *, size: int, fault: FaultKind | None) -> J
     counted = query.get("$count", "").lower() == "true" and (asked.eventual or not table.advanced)
     items = _ordered(chosen(table, query, eventual=counted), table, query)
     start = _start(query)
-    size = _size(query, size) if table.paged else len(items)
+    size = min(_size(query, size), limit) if table.paged else len(items)
     end = start + size
     made: Json = {"@odata.context": f"{asked.root}/$metadata#{asked.path}{selected(query)}"}
     if counted and "$skiptoken" not in query:

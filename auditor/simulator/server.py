@@ -11,21 +11,37 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec import Struct
+
 from auditor.errors import MissingPartError, UsageError
 from auditor.model.snapshot import Snapshot
 from auditor.simulator.bodies import uuid
 from auditor.simulator.fault import Fault
 from auditor.simulator.graph import Call, Graph
+from auditor.simulator.pages import UNLIMITED
 
 HOST = "127.0.0.1"
-__all__ = ["Call", "Fault", "Running", "env_lines", "run_forever", "serve"]
+__all__ = ["Call", "Fault", "Running", "Tls", "env_lines", "run_forever", "serve"]
+
+
+class Tls(Struct, frozen=True, kw_only=True):
+    """How to serve HTTPS."""
+
+    certificate: str
+    """PEM file with the chain."""
+    key: str
+    """PEM file of the private key."""
+    url: str = ""
+    """The address that clients use, where a proxy leads them here: nextLinks begin with it; empty: this machine's."""
 
 
 class Running:
     """A simulator that runs: where it is, its credential, and what it was asked."""
 
-    def __init__(self, graph: Graph, *, url: str, token: str) -> None:
+    def __init__(self, graph: Graph, *, url: str, token: str, port: int) -> None:
         self._graph = graph
+        self.port = port
+        """The TCP port on 127.0.0.1."""
         self.url = url
         """`http://127.0.0.1:PORT`, without a trailing slash."""
         self.token = token
@@ -50,6 +66,8 @@ def serve(
     page_size: int = 100,
     faults: tuple[Fault, ...] = (),
     latency: float = 0.0,
+    max_page: int = UNLIMITED,
+    tls: Tls | None = None,
 ) -> Iterator[Running]:
     """Run a simulator of the snapshot's tenant while the `with` block runs.
 
@@ -59,6 +77,8 @@ def serve(
         page_size: items of a page where a call does not say `$top`.
         faults: what goes wrong on purpose.
         latency: seconds that every HTTP request takes longer.
+        max_page: the most items of a page, whatever `$top` asks, as Graph may give fewer than asked.
+        tls: serve HTTPS with this certificate; None serves HTTP.
 
     Raises:
         MissingPartError: starlette or uvicorn is not installed.
@@ -74,8 +94,10 @@ def serve(
             advice='Install it: pip install "entra-auditor[simulator]"',
         ) from error
     listener = _listen(port)
-    url, token = f"http://{HOST}:{listener.getsockname()[1]}", _token(snapshot)
-    graph = Graph(snapshot, url=url, token=token, page_size=page_size, faults=faults)
+    scheme = "https" if tls else "http"
+    url = tls.url if tls and tls.url else f"{scheme}://{HOST}:{listener.getsockname()[1]}"
+    token = _token(snapshot)
+    graph = Graph(snapshot, url=url, token=token, page_size=page_size, faults=faults, max_page=max_page)
     app = App(graph, latency=latency)
     config = uvicorn.Config(
         app,
@@ -87,6 +109,8 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
     server = app.server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
@@ -94,7 +118,7 @@ def serve(
     while not server.started:
         time.sleep(0.001)
     try:
-        yield Running(graph, url=url, token=token)
+        yield Running(graph, url=url, token=token, port=listener.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join()
