@@ -1,11 +1,16 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench check docs lock wheel clean
+.PHONY: help setup tools demo test test-slow bench check audit docs lock wheel clean
 
 VENV := .venv
 BIN := $(VENV)/bin
+AZURE_CLI := .tools/azure-cli
+WEB := $(patsubst %/package.json,%/node_modules/.installed,$(wildcard tests/web/package.json))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := auditor tests $(wildcard bench/*.py docs/*.py)
 COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
+
+# `make audit AUDIT="-s osv"` asks another service; what else it takes: pip-audit --help.
+AUDIT ?=
 
 # The newest Python that can make a virtual environment; `make setup PYTHON=...` takes another.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -25,6 +30,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+tools: $(AZURE_CLI)/.installed $(WEB)  ## Install what only the slow tests need: the Azure CLI, and checkers of web pages
+
+$(AZURE_CLI)/.installed: requirements-azure-cli.lock | $(BIN)/python
+	$(BIN)/python -m venv --clear $(AZURE_CLI)
+	$(AZURE_CLI)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile --require-hashes --requirement $<
+	@touch $@
+
+tests/web/node_modules/.installed: tests/web/package.json tests/web/package-lock.json
+	@cd tests/web && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.installed || \
+		echo "npm is absent or could not install: tests that need its packages will be skipped" >&2
+
 demo: setup  ## Audit a made-up tenant and write the report to demo-report/
 	@rm -rf demo-report
 	@$(BIN)/entra-audit run --demo --out demo-report || test $$? -eq 1  # 1: the sample has findings
@@ -34,8 +50,8 @@ demo: setup  ## Audit a made-up tenant and write the report to demo-report/
 test: setup  ## Run the tests
 	$(BIN)/pytest -n auto -m "not slow"
 
-test-slow: setup  ## Run the tests that take long
-	$(BIN)/pytest -m slow
+test-slow: setup tools  ## Run the tests that take long
+	$(BIN)/pytest -n 2 -m slow
 
 bench: setup  ## Run the benchmarks
 	$(BIN)/python -m bench
@@ -48,6 +64,9 @@ check: setup  ## Run every gate: format, lint, types, imports, generated docs, t
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/pytest -n auto -m "not slow" --cov
 
+audit: setup  ## Look up the known vulnerabilities of all dependencies
+	$(BIN)/python -m docs.vulnerabilities $(AUDIT)
+
 docs: setup  ## Write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate
 
@@ -55,10 +74,11 @@ lock: | $(BIN)/python  ## Resolve the lock files anew (newest versions: make loc
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra simulator --group dev $(COMPILE) --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --constraints requirements.lock --output-file requirements-runtime.lock
+	$(BIN)/uv pip compile --group azure-cli $(COMPILE) --output-file requirements-azure-cli.lock
 
 wheel: setup  ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
 
-clean:  ## Remove what builds and checks leave behind (.venv stays)
+clean:  ## Remove what builds and checks leave behind (.venv and .tools stay)
 	rm -rf build dist demo-report htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -type d -not -path './$(VENV)/*' -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './.tools/*' -exec rm -rf {} +

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from docs import commands, knowledge, permissions
+from docs import commands, dependencies, knowledge, permissions
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path("docs/reference")
@@ -55,6 +55,7 @@ def pages() -> dict[str, str]:
     """Return every generated page by its path."""
     found = {
         "cli": commands.page(),
+        "dependencies": dependencies.page(),
         "facts": knowledge.facts_page(),
         "graph-permissions": permissions.page(),
         "permissions": knowledge.families_page(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from auditor.graph.endpoints import ENDPOINTS, Endpoint
-from docs.markdown import code, document, plain, table
+from auditor.graph.identity import minimal
+from auditor.workflow.setup import role_ids
+from docs.markdown import code, codes, document, plain, table
 
 INTRODUCTION = """\
 Every call that the program makes, with the least permission that opens it. Nothing else is ever sent. Sources: the
@@ -11,7 +13,15 @@ page of each call under <https://learn.microsoft.com/graph/api>, and `permission
 [microsoftgraph/microsoft-graph-devx-content](https://github.com/microsoftgraph/microsoft-graph-devx-content).
 
 An identity of its own (client secret or certificate) needs the *application* permissions. A person who signs in
-(`az login`) needs the *delegated* permissions on the client that signs in, and the directory role."""
+(`az login`) needs the *delegated* permissions on the client that signs in, and the directory role.
+
+`entra-audit doctor` holds a token against this table and says what an audit would lack."""
+FEWEST = """\
+## The fewest permissions
+
+Microsoft's tables let a higher permission open a call in place of the least one. These are the fewest that open every
+call and only read, computed from the table; `entra-audit doctor --print-setup certificate` prints the commands that
+make an identity with them and no other."""
 
 
 def needed() -> str:
@@ -29,6 +39,18 @@ def needed() -> str:
     )
 
 
+def fewest() -> str:
+    """Return the smallest set of permissions that reads everything, with the least ones that each stands for."""
+    chosen, ids = minimal(), role_ids()
+    stands: dict[str, set[str]] = {name: set() for name in chosen}
+    for endpoint in ENDPOINTS:
+        for name in chosen:
+            if name in (endpoint.application, *endpoint.also):
+                stands[name].add(endpoint.application)
+    rows = ((code(name), code(ids[name]), codes(sorted(stands[name]))) for name in chosen)
+    return table(("permission", "id of its app role", "opens what these open"), rows)
+
+
 def calls() -> str:
     """Return every call with its least permission, in short."""
     rows = ((code(f"{e.method} /{e.version}{e.path}"), code(e.application) or "none", e.purpose) for e in ENDPOINTS)
@@ -41,6 +63,7 @@ def page() -> str:
         (
             code(f"{e.method} /{e.version}{e.path}"),
             code(e.application) or "none",
+            codes(e.also) or "none",
             code(e.delegated) or "none",
             e.role,
             e.licence or "none",
@@ -48,10 +71,13 @@ def page() -> str:
         )
         for e in ENDPOINTS
     )
-    head = ("call", "application", "delegated", "role of a person", "licence", "why")
+    head = ("call", "application", "or a higher one", "delegated", "role of a person", "licence", "why")
     return document(
         "What the program asks of Microsoft Graph",
         INTRODUCTION,
+        FEWEST,
+        fewest(),
+        "## The calls",
         table(head, rows),
         "## The calls in full",
         "\n\n".join(_in_full(endpoint) for endpoint in ENDPOINTS),

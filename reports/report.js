@@ -23,28 +23,44 @@
   });
   button.hidden = false;
 
-  // Copy.
-  const copy = async (text, from) => {
+  // Copy. Where the browser refuses both ways, the text is shown and selected, for Ctrl+C.
+  const said = one("#said");
+  const tell = (words) => { said.textContent = ""; setTimeout(() => { said.textContent = words; }, 50); };
+  const selected = (text) => {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.readOnly = true;
+    area.rows = 2;
+    area.className = "refused";
+    area.setAttribute("aria-label", "Copying was refused: press Ctrl+C");
+    return area;
+  };
+  const write = async (text, from) => {
     try {
       await navigator.clipboard.writeText(text);
+      return true;
     } catch {
-      const area = document.createElement("textarea");
-      area.value = text;
-      document.body.append(area);
+      all(".refused").forEach((old) => old.remove());
+      const area = selected(text);
+      from.after(area);
       area.select();
-      document.execCommand("copy");
+      if (!document.execCommand("copy")) return false;
       area.remove();
+      return true;
     }
-    const label = from.textContent;
-    from.textContent = "Copied";
-    setTimeout(() => { from.textContent = label; }, 1200);
-    from.focus();
   };
   const copyButton = (label, text) => {
     const made = document.createElement("button");
     made.type = "button";
     made.textContent = label;
-    made.addEventListener("click", () => copy(text(), made));
+    made.addEventListener("click", async () => {
+      const copied = await write(text(), made);
+      tell(copied ? "Copied" : "Copying was refused. The text is selected: press Ctrl+C.");
+      if (!copied) return;
+      made.textContent = "Copied";
+      setTimeout(() => { made.textContent = label; }, 1200);
+      made.focus();
+    });
     return made;
   };
   for (const code of all("code.copy")) {
@@ -58,7 +74,10 @@
   const words = (cell) => clean([...cell.childNodes].map((node) => node.textContent).join(" "));
   // A row's cells by column; what another cell spans is null.
   const columns = (row) => [...row.cells].flatMap((cell) => [cell, ...Array(cell.colSpan - 1).fill(null)]);
-  const rowText = (group) => columns(group.rows[0]).map((cell) => (cell ? words(cell) : ""));
+  const rowText = (group) => {
+    const why = one(".why > td", group);
+    return columns(group.rows[0]).concat(why ?? []).map((cell) => (cell ? words(cell) : ""));
+  };
   all(".more details").forEach((details) => details.addEventListener("toggle", () => {
     if (!details.open || one(".actions", details)) return;
     const group = details.closest("tbody");
@@ -105,7 +124,7 @@
   const appName = (group) => clean(one("h2", group.closest(".app")).textContent);
   const looked = (group) => {
     const [permission, opens, policy] = columns(group.rows[0]);
-    return [permission, opens, policy, ...all(".badge, .check", group.rows[0])].map((cell) => (cell ? words(cell) : ""))
+    return [permission, opens, policy, ...all(".badge, .check", group)].map((cell) => (cell ? words(cell) : ""))
       .concat(appName(group)).join(" ");
   };
   const texts = new Map();
@@ -115,6 +134,8 @@
     return texts.get(node);
   };
   const fields = { q: "#q", decision: "#f-decision", severity: "#f-severity", app: "#f-app", kind: "#f-kind" };
+  const names = { q: "search", decision: "decision", severity: "severity", app: "app", kind: "kind" };
+  const filtered = one("#filtered");
   const wanted = () => Object.fromEntries(Object.entries(fields).map(([name, id]) => [name, one(id).value]));
   const matcher = (want) => {
     const typed = want.q.toLowerCase().trim();
@@ -123,7 +144,7 @@
       no: term.startsWith("-"),
       any: term.replace(/^-/, "").split("|").filter(Boolean),
     }));
-    return (node, names) => names.every((name) => !want[name] || node.dataset[name] === want[name])
+    return (node, by) => by.every((name) => !want[name] || node.dataset[name] === want[name])
       && terms.every(({ no, any }) => any.some((word) => text(node, deep).includes(word)) !== no);
   };
   const apply = () => {
@@ -143,6 +164,9 @@
     }
     for (const finding of all(".finding")) finding.hidden = !one("[data-item]:not([hidden])", finding);
     shown.textContent = `${count} of ${groups.length} lines`;
+    const chosen = Object.entries(want).filter(([, value]) => value).map(([name, value]) => `${names[name]} ${value}`);
+    filtered.hidden = !chosen.length;
+    filtered.textContent = `This copy is filtered (${chosen.join("; ")}): it shows ${shown.textContent}.`;
     const state = new URLSearchParams(Object.entries(want).filter(([, chosen]) => chosen)).toString();
     const address = state ? `#?${state}` : location.hash.startsWith("#?") ? "#" : null;
     try { if (address !== null) history.replaceState(null, "", address); } catch { /* A sandboxed page has no address. */ }
@@ -166,10 +190,10 @@
   });
 
   // The lines on the screen as CSV; no cell is a formula.
-  const safe = (cell) => `"${cell.replace(/(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'").replaceAll('"', '""')}"`;
+  const safe = (cell) => `"${cell.replace(/(^|;)(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'").replaceAll('"', '""')}"`;
   one("#export").addEventListener("click", () => {
     const visible = groups.filter((group) => !group.hidden && !group.closest(".app").hidden);
-    const head = ["App", ...all("thead th", one(".grants")).slice(0, 8).map((cell) => clean(cell.textContent))];
+    const head = ["App", ...all("thead th", one(".grants")).slice(0, 7).map((cell) => clean(cell.textContent)), "Reason"];
     const rows = visible.map((group) => [appName(group), ...rowText(group)]);
     const csv = "\ufeff" + [head, ...rows].map((row) => row.map(safe).join(",") + "\r\n").join("");
     const link = document.createElement("a");
@@ -179,10 +203,27 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
 
-  // Paper shows the details of what somebody has to act on.
+  // Escape empties the search, takes back a refused copy, and closes the details that it is pressed in.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const from = event.target;
+    const details = from.closest("details[open]");
+    if (from.matches(".refused")) {
+      from.previousElementSibling.focus();
+      from.remove();
+    } else if (from.matches("#q")) {
+      from.value = "";
+      apply();
+    } else if (details) {
+      details.open = false;
+      one("summary", details).focus();
+    }
+  });
+
+  // Paper shows all details.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = all(".grants > tbody:not(.keep, .keep-and-scope) details:not([open])");
+    closed = all("details:not([open])");
     closed.forEach((details) => { details.open = true; });
   });
   addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from auditor.cli.main import printable
 from auditor.cli.options import Target, app_ids, choose, request, source_options
 from auditor.errors import ExitCode
 
@@ -38,6 +39,6 @@ def command(**values: Any) -> int:
         snapshot, path = collect(chosen.kind, asked, out=values["out"])
     gaps = [entry for entry in ledger(snapshot) if entry.state != "complete" and entry.collection != EXCHANGE]
     for entry in gaps:
-        click.echo(f"{entry.state}: {entry.collection} {entry.app_id} {entry.why}", err=True)
+        click.echo(printable(f"{entry.state}: {entry.collection} {entry.app_id} {entry.why}"), err=True)
     click.echo(path)
     return int(ExitCode.INCOMPLETE if gaps else ExitCode.CLEAN)

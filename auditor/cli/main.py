@@ -11,10 +11,12 @@ import click
 
 from auditor import __version__
 from auditor.errors import AuditorError, ExitCode
+from auditor.model.text import visible
 
 VERBS = {
     "run": "Audit the tenant, a snapshot or an export, and write the reports.",
     "collect": "Read the tenant or an export and write a snapshot, without judging it.",
+    "doctor": "Try the sign-in, and say what an audit could read with it and what it would leave not evaluated.",
     "report": "Render an audit.json again, byte for byte the same.",
     "init": "Write entra-audit.yaml: what only the team knows.",
     "rules": "List, show and test the rules.",
@@ -35,7 +37,12 @@ class Verbs(click.Group):
         """Return a verb's command."""
         if cmd_name not in VERBS:
             return None
-        return cast("click.Command", import_module(f"auditor.cli.{cmd_name}").command)
+        command = cast("click.Command", import_module(f"auditor.cli.{cmd_name}").command)
+        if not any(option.name == "verbose" for option in command.params):
+            from auditor.cli.logs import verbose_option
+
+            command.params.append(verbose_option())
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of verbs without importing one."""
@@ -79,4 +86,4 @@ def main() -> NoReturn:
 
 def printable(text: str) -> str:
     """Return `text` without anything that could steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "\n".join(map(visible, text.split("\n")))

@@ -15,15 +15,9 @@ from msgspec import Struct
 
 from auditor.cli.progress import progress
 from auditor.errors import UsageError
-from auditor.graph.auth import (
-    METHODS,
-    Connection,
-    Secret,
-    SignIn,
-    connection,
-    secret_from_environment,
-    secret_from_file,
-)
+from auditor.graph.auth import METHODS, Connection, SignIn, connection
+from auditor.graph.clouds import CLOUDS
+from auditor.graph.secret import Secret, secret_from_environment, secret_from_file
 from auditor.knowledge.permissions import GUID
 from auditor.knowledge.profile import AppProfile
 from auditor.model.configuration import AppConfiguration
@@ -42,6 +36,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     taken_at: datetime | None
     sign_in: SignIn | None
     """None for a source that needs no sign-in."""
+    strict_identity: bool
 
 
 def source_options(command: F) -> F:
@@ -55,6 +50,11 @@ def source_options(command: F) -> F:
             click.option(
                 "--auth", type=click.Choice(METHODS), default="default", show_default=True, help="How to sign in."
             ),
+            click.option(
+                "--cloud",
+                type=click.Choice(list(CLOUDS)),
+                help="The tenant's cloud; else that of AZURE_AUTHORITY_HOST, else public.",
+            ),
             click.option("--tenant-id", metavar="ID", default="", help="The tenant's id or domain."),
             click.option("--client-id", metavar="ID", default="", help="appId of the identity that reads."),
             click.option(
@@ -63,6 +63,13 @@ def source_options(command: F) -> F:
                 help="File with the client secret; else ENTRA_AUDIT_CLIENT_SECRET, else a prompt.",
             ),
             click.option("--certificate", metavar="FILE", default="", help="PEM or PKCS #12 file of the certificate."),
+            click.option(
+                "--token-file",
+                metavar="FILE",
+                default="",
+                help="File with the token of workload-identity; else AZURE_FEDERATED_TOKEN_FILE.",
+            ),
+            click.option("--strict-identity", is_flag=True, help="Refuse an identity that could also write."),
         )
     ):
         command = option(command)
@@ -83,6 +90,11 @@ def choose(values: dict[str, Any]) -> Chosen:
         options = [*(["--demo"] if demo else []), *(kind.option for kind in named)]
         raise UsageError(f"{' and '.join(options)} exclude each other.", advice="Name one source.")
     kind = named[0] if named else next(kind for kind in sources().values() if not kind.option)
+    strict = bool(values.pop("strict_identity"))
+    if strict and named:
+        raise UsageError(
+            "A file is read as nobody.", where="--strict-identity", advice="Leave it out: it is for a tenant."
+        )
     sign_in = _sign_in(values, needed=not named and not demo)
     return Chosen(
         kind=kind,
@@ -90,6 +102,7 @@ def choose(values: dict[str, Any]) -> Chosen:
         demo=demo,
         taken_at=_moment(values.pop("taken_at")),
         sign_in=sign_in,
+        strict_identity=strict,
     )
 
 
@@ -131,6 +144,7 @@ def request(
             only=only,
             taken_at=chosen.taken_at,
             connection=to,
+            strict_identity=chosen.strict_identity,
             progress=show,
         )
 
@@ -146,25 +160,29 @@ def _connection(chosen: Chosen) -> Iterator[Connection | None]:
         yield connection(chosen.sign_in, os.environ) if chosen.sign_in else None
 
 
+_SIGN_IN_OPTIONS = ("auth", "cloud", "tenant_id", "client_id", "secret_file", "certificate", "token_file")
+
+
 def _sign_in(values: dict[str, Any], *, needed: bool) -> SignIn | None:
-    method, tenant, client = values.pop("auth"), values.pop("tenant_id"), values.pop("client_id")
-    secret_file, certificate = values.pop("secret_file"), values.pop("certificate")
+    said = {name: values.pop(name) for name in _SIGN_IN_OPTIONS}
     if not needed:
-        if method != "default" or tenant or client or secret_file or certificate:
+        if said.pop("auth") != "default" or any(said.values()):
             raise UsageError(
                 "Sign-in options need a tenant to sign in to, and this source is none.",
-                where="--auth, --tenant-id, --client-id, --secret-file, --certificate",
+                where=", ".join(f"--{name.replace('_', '-')}" for name in _SIGN_IN_OPTIONS),
                 advice="Leave them out, or leave out the source to read the tenant.",
             )
         return None
-    password = os.environ.get(CERTIFICATE_PASSWORD)
+    method, file, password = said["auth"], said["secret_file"], os.environ.get(CERTIFICATE_PASSWORD)
     return SignIn(
         method=method,
-        tenant_id=tenant,
-        client_id=client,
-        secret=_secret(secret_file) if method == "client-secret" else None,
-        certificate_path=certificate,
+        cloud=CLOUDS.get(said["cloud"] or ""),
+        tenant_id=said["tenant_id"],
+        client_id=said["client_id"],
+        secret=_secret(file) if file or method == "client-secret" else None,
+        certificate_path=said["certificate"],
         certificate_password=Secret(password) if password else None,
+        token_file=said["token_file"],
     )
 
 

@@ -10,6 +10,7 @@ from auditor.engine.answers import build_context
 from auditor.engine.evaluate import evaluate
 from auditor.engine.rules import Case, CompiledRule, Expectation
 from auditor.engine.view import Context
+from auditor.errors import ConfigurationError
 from auditor.knowledge.permissions import PermissionTable
 from auditor.knowledge.profile import AppProfile
 from auditor.knowledge.sketch import sketch
@@ -62,7 +63,12 @@ def run_cases(rule: CompiledRule, *, profile: AppProfile, permissions: Permissio
 
 
 def _run(rule: CompiledRule, case: Case, profile: AppProfile, permissions: PermissionTable) -> CaseResult:
-    outcomes = evaluate(case_context(case, profile=profile, permissions=permissions), (rule,))
+    try:
+        context = case_context(case, profile=profile, permissions=permissions)
+    except ConfigurationError as error:
+        place = f"rule {rule.id}, case '{case.name}': {error.where}"
+        raise ConfigurationError(error.what, where=place, advice=error.advice) from error
+    outcomes = evaluate(context, (rule,))
     about = [outcome for outcome in outcomes if _is_about(case, outcome)]
     ok = any(_is_expected(case, o) for o in about) and not any(isinstance(o, _SPOILS[case.expect]) for o in about)
     got = ", ".join(_told(about if case.subject else outcomes)) or "no outcome"

@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from auditor.engine import condition
 from auditor.engine.fact import Facts, SubjectKind
 from auditor.engine.facts import declared
 from auditor.errors import ConfigurationError
@@ -32,10 +34,10 @@ EXPECTATIONS: tuple[Expectation, ...] = ("finding", "pass", "not-evaluated")
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CONTROL = re.compile(r"[A-Za-z0-9.+-]+:\S.*")
-_LITERAL = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'|//[^\n]*")
-_NAME = re.compile(r"\b(app|grant)\s*\.\s*(\w+)")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACE = re.compile(r"ERROR: <input>:(\d+):\d+: (.*)")
+_PICTURE = 1_000
+"""Characters of CEL's picture of an error that are shown at most."""
 _ABSENT = re.compile(r'No value with name "([^"]+)" found in Activation')
 
 
@@ -99,7 +101,11 @@ class CompiledRule(Rule, frozen=True, kw_only=True):
         """Return whether the condition holds; `activation` is that of the `known` facts."""
         from cel_expr_python import cel
 
-        value = self.expression.eval(activation)
+        try:
+            value = self.expression.eval(activation)
+        except RuntimeError as error:
+            # Raised where a loop takes over 10,000 steps, and for text that the library cannot hold.
+            return Undecided(missing=(), defect=str(error))
         if value.type() != cel.Type.ERROR:
             return bool(value.value())
         text = str(value.value())
@@ -180,7 +186,16 @@ def _load(path: Path) -> CompiledRule:
         if name not in facts:
             raise _wrong(lines, "reason", f"'{{{name}}}' is not a declared fact.", _known(name, facts))
     expression = _compile(rule, lines)
-    asked = _asked(rule.when, facts)
+    asked = _asked(rule, lines, expression, facts)
+    return CompiledRule(**asdict(rule), facts=asked, expression=expression)
+
+
+def _asked(rule: Rule, lines: Lines, expression: Any, facts: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the declared facts that a compiled condition asks, after checking its bounds."""
+    made_of = condition.read(expression.serialize())
+    if made_of.problem:
+        raise _wrong(lines, "when", made_of.problem, made_of.advice)
+    asked = tuple(sorted(made_of.names & facts.keys()))
     if not any(name.startswith(f"{rule.subject}.") for name in asked):
         raise _wrong(
             lines,
@@ -188,7 +203,7 @@ def _load(path: Path) -> CompiledRule:
             f"The condition asks nothing of its subject, the {rule.subject}.",
             f"Ask a fact that begins with '{rule.subject}.', or change the subject.",
         )
-    return CompiledRule(**asdict(rule), facts=asked, expression=expression)
+    return asked
 
 
 def _check_id(rule: Rule, path: Path, lines: Lines) -> None:
@@ -206,31 +221,39 @@ def _check_id(rule: Rule, path: Path, lines: Lines) -> None:
 
 
 def _compile(rule: Rule, lines: Lines) -> Any:  # noqa: ANN401
+    if len(rule.when) > condition.MAX_CHARACTERS:
+        what = f"The condition is longer than {condition.MAX_CHARACTERS:,} characters."
+        raise _wrong(lines, "when", what, "Make several rules of it.")
     try:
         expression = _environment(rule.subject).compile(rule.when)
     except RuntimeError as error:
-        head, _, picture = str(error).removesuffix(" [INVALID_ARGUMENT]").partition("\n")
-        place = _PLACE.search(head)
-        row, what = (int(place[1]), place[2]) if place else (1, head)
-        what = what.removesuffix(" (in container '')")
-        unknown = re.search(r"undeclared reference to '([^']*)'", what)
-        raise ConfigurationError(
-            f"The condition is wrong: {what}.\n{picture}\n",
-            where=f"{lines.where}:{lines.at('when') + row - 1}",
-            advice=_known(unknown[1], declared(rule.subject))
-            if unknown
-            else "Correct the condition; its language is described at https://cel.dev.",
-        ) from error
+        raise _not_compiled(rule, lines, str(error)) from error
     kind = expression.return_type().name()
     if kind != "BOOL":
         raise _wrong(lines, "when", f"The condition gives {kind}, not BOOL.", "Write a comparison.")
     return expression
 
 
-def _asked(condition: str, facts: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the declared facts in a condition that compiled, so that every name outside a literal is one."""
-    names = {".".join(found.groups()) for found in _NAME.finditer(_LITERAL.sub("''", condition))}
-    return tuple(sorted(names & facts.keys()))
+def _not_compiled(rule: Rule, lines: Lines, error: str) -> ConfigurationError:
+    """Return the error for what CEL says of a condition, with its caret where the line is short enough to show."""
+    head, _, below = error.partition("\n")
+    if "recursion" in head:
+        return _wrong(lines, "when", "The condition is nested too deeply.", "Make it flatter, at most 32 levels.")
+    place = _PLACE.search(head)
+    row, what = (int(place[1]), place[2]) if place else (1, head)
+    what = re.sub(r" \(in container ''\)| \[[A-Z_]+\]$", "", what)
+    picture = "".join(f"\n{line}" for line in takewhile(lambda line: line.startswith(" |"), below.split("\n")))
+    picture = picture.removesuffix(" [INVALID_ARGUMENT]")
+    unknown = re.search(r"undeclared reference to '([^']*)'", what)
+    return ConfigurationError(
+        f"The condition is wrong: {what}.{picture}\n"
+        if len(picture) <= _PICTURE
+        else f"The condition is wrong: {what}.",
+        where=f"{lines.where}:{lines.at('when') + row - 1}",
+        advice=_known(unknown[1], declared(rule.subject))
+        if unknown
+        else "Correct the condition; its language is described at https://cel.dev.",
+    )
 
 
 def _known(name: str, facts: Mapping[str, object]) -> str:

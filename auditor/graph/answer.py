@@ -10,7 +10,9 @@ from email.utils import parsedate_to_datetime
 import msgspec
 from msgspec import Struct
 
-RETRIED = frozenset({0, 429, 500, 502, 503, 504})
+from auditor.model.canonical import from_json
+
+RETRIED = frozenset({0, 408, 429, 500, 502, 503, 504, 507, 509})
 """Statuses after which a request is sent again; 0 stands for no answer, or one that is no JSON."""
 
 
@@ -50,8 +52,8 @@ def http_answer(status: int, headers: Mapping[str, str], content: bytes, now: da
         now: what a Retry-After that is a date counts from.
     """
     try:
-        body = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = from_json(content)
+    except msgspec.DecodeError:
         body = None
     return json_answer(status, headers.get("Retry-After"), body, now)
 
@@ -86,8 +88,8 @@ def one_line(text: str, limit: int = 300) -> str:
 def _seconds(retry_after: str | None, now: datetime) -> float | None:
     """Return the wait that a Retry-After header asks for by seconds or date; None when it says neither."""
     text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        return float(text)
     try:
         then = parsedate_to_datetime(text)
     except ValueError:

@@ -9,68 +9,57 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from auditor.errors import SignInError, UsageError
+from auditor.errors import UsageError
+from auditor.graph.clouds import PUBLIC, Cloud, cloud_in_force
+from auditor.graph.secret import SECRET_VARIABLES, Secret
+from auditor.model.canonical import from_json
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
-GRAPH = "https://graph.microsoft.com"
-SECRET_VARIABLES = ("ENTRA_AUDIT_CLIENT_SECRET", "AZURE_CLIENT_SECRET")
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 SIMULATOR_URL = "ENTRA_AUDIT_SIMULATOR_URL"
 SIMULATOR_TOKEN = "ENTRA_AUDIT_SIMULATOR_TOKEN"  # noqa: S105 - the variable's name
-Method = Literal["default", "azure-cli", "client-secret", "certificate"]
+Method = Literal[
+    "default",
+    "environment",
+    "azure-cli",
+    "client-secret",
+    "certificate",
+    "managed-identity",
+    "workload-identity",
+    "github-oidc",
+    "device-code",
+    "browser",
+]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
-class Secret:
-    """A text that no way of printing, formatting, copying, pickling or encoding shows."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the text itself."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return "**redacted**"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is neither copied nor pickled")
-
-
 class SignIn(Struct, frozen=True, kw_only=True):
-    """As whom to sign in."""
+    """As whom to sign in; what a method does not use has to stay empty."""
 
     method: Method = "default"
+    cloud: Cloud | None = None
+    """None: the one that AZURE_AUTHORITY_HOST names, else the public one."""
     tenant_id: str = ""
-    """Tenant id or one of its domains; client-secret and certificate need it."""
+    """Tenant id or one of its domains."""
     client_id: str = ""
-    """appId of the identity that reads; client-secret and certificate need it."""
+    """appId of the identity that reads; of managed-identity the user-assigned one, empty: the system's."""
     secret: Secret | None = None
     certificate_path: str = ""
     """PEM (certificate and private key) or PKCS #12."""
     certificate_password: Secret | None = None
-    authority: str = ""
-    """Host that issues tokens; empty: login.microsoftonline.com."""
-    instance_discovery: bool = True
-    """Ask Microsoft whether the authority is known; off for a private authority."""
+    token_file: str = ""
+    """File with the federated token of workload-identity."""
 
 
 class Credential(Protocol):
@@ -84,10 +73,11 @@ class Credential(Protocol):
 class Connection(Struct, frozen=True, kw_only=True):
     """How to reach Microsoft Graph, and as whom."""
 
-    base_url: str = GRAPH
+    cloud: Cloud = PUBLIC
+    base_url: str = PUBLIC.graph
     """Scheme, host and port, without a path."""
     credential: Callable[[], Credential]
-    """Makes the credential; called once, when the first token is needed."""
+    """Makes the credential; called when the first token is needed, and again when Graph refuses one."""
     simulated: bool = False
 
 
@@ -101,6 +91,15 @@ class Claims(Struct, frozen=True):
     """Application permissions."""
     scp: str = ""
     """Delegated permissions, space-separated."""
+    wids: tuple[str, ...] = ()
+    """Directory roles that hold tenant-wide, by template id."""
+    idtyp: str = ""
+    """`app` or `user`; often left out."""
+    app_displayname: str = ""
+    upn: str = ""
+    """The person who signed in."""
+    exp: int = 0
+    """End of the token's life in seconds since 1970; 0 when it does not say."""
 
 
 def claims(token: str) -> Claims:
@@ -108,54 +107,52 @@ def claims(token: str) -> Claims:
     parts = token.split(".")
     body = parts[1] if len(parts) == 3 else ""  # noqa: PLR2004 - header, body, signature
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Claims)
+        said = from_json(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return msgspec.convert(said, Claims)
     except (binascii.Error, ValueError):
         return Claims()
 
 
-def secret_from_environment(environ: Mapping[str, str]) -> Secret | None:
-    """Return the client secret of the first of SECRET_VARIABLES that is set, or None."""
-    value = next((environ[name] for name in SECRET_VARIABLES if environ.get(name)), "")
-    return Secret(value) if value else None
+def authorities_file(environ: Mapping[str, str]) -> str:
+    """Return the path of the certificate authorities that the first of CA_VARIABLES names, or an empty text.
+
+    Those are the variables of OpenSSL, of requests and of curl; each library on its own knows only some of them.
+    SSL_CERT_DIR, a folder, comes last.
+    """
+    return next((environ[name] for name in (*CA_VARIABLES, "SSL_CERT_DIR") if environ.get(name)), "")
 
 
-def secret_from_file(path: Path) -> Secret:
-    """Return the client secret that a file holds, without the line end.
+def trusted(environ: Mapping[str, str]) -> ssl.SSLContext | bool:
+    """Return whom to trust when Graph is reached over TLS: the company's authorities where `environ` names them.
 
     Raises:
-        SignInError: the file cannot be read or is empty.
+        OSError: the file holds none, or cannot be read.
     """
-    advice = "Write the secret's value, and nothing else, into a UTF-8 file that only you may read."
-    try:
-        value = path.read_text(encoding="utf-8-sig").strip()
-    except OSError as error:
-        what = f"The file of the client secret cannot be read: {error.strerror}."
-        raise SignInError(what, where=str(path), advice=advice) from None
-    except UnicodeDecodeError:
-        raise SignInError("The file of the client secret is not UTF-8.", where=str(path), advice=advice) from None
-    if not value:
-        raise SignInError("The file of the client secret is empty.", where=str(path), advice=advice)
-    return Secret(value)
+    path = authorities_file(environ)
+    if not path:
+        return True
+    folder = Path(path).is_dir()
+    return ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
 
 
 def connection(sign_in: SignIn, environ: Mapping[str, str]) -> Connection:
     """Return the connection to the simulator that `environ` names, else to Microsoft Graph as `sign_in` says.
 
     Raises:
-        UsageError: the sign-in lacks a part, or the simulator is not on loopback.
+        UsageError: the sign-in lacks a part or has one that it does not use, the cloud is in doubt, or the simulator
+            is not on loopback.
     """
     if url := environ.get(SIMULATOR_URL, ""):
         return simulator_connection(url, environ.get(SIMULATOR_TOKEN, ""))
-    if sign_in.method == "client-secret" and not sign_in.secret:
-        sign_in = msgspec.structs.replace(sign_in, secret=secret_from_environment(environ))
-    _require_parts(sign_in)
+    cloud = cloud_in_force(sign_in.cloud, environ)
+    complete = _completed(msgspec.structs.replace(sign_in, cloud=cloud), environ)
 
     def credential() -> Credential:
         from auditor.graph.credentials import AzureCredential
 
-        return AzureCredential(sign_in)
+        return AzureCredential(complete, environ)
 
-    return Connection(credential=credential)
+    return Connection(cloud=cloud, base_url=cloud.graph, credential=credential)
 
 
 def simulator_connection(url: str, token: str) -> Connection:
@@ -200,20 +197,63 @@ def _on_loopback(url: str) -> bool:
     return accepted
 
 
-def _require_parts(sign_in: SignIn) -> None:
-    needed = {
-        "client-secret": ("tenant_id", "client_id", "secret"),
-        "certificate": ("tenant_id", "client_id", "certificate_path"),
-    }
-    names = {
-        "tenant_id": "the tenant's id",
-        "client_id": "the appId of the identity that reads",
-        "secret": f"the client secret (from {SECRET_VARIABLES[0]}, a file or the prompt)",
-        "certificate_path": "the certificate's file",
-    }
-    missing = [names[part] for part in needed.get(sign_in.method, ()) if not getattr(sign_in, part)]
-    if missing:
+class Part(Struct, frozen=True):
+    """A part of a sign-in."""
+
+    name: str
+    option: str
+    variables: tuple[str, ...] = ()
+    """Where it comes from when the option is left out and the method needs it."""
+
+
+PARTS = {
+    "tenant_id": Part("the tenant's id", "--tenant-id", ("AZURE_TENANT_ID",)),
+    "client_id": Part("the appId of the identity that reads", "--client-id", ("AZURE_CLIENT_ID",)),
+    "secret": Part("the client secret", "--secret-file, a prompt", SECRET_VARIABLES),
+    "certificate_path": Part("the certificate's file", "--certificate"),
+    "token_file": Part("the federated token's file", "--token-file", ("AZURE_FEDERATED_TOKEN_FILE",)),
+}
+_APP = ("tenant_id", "client_id")
+NEEDS: dict[Method, tuple[str, ...]] = {
+    "client-secret": (*_APP, "secret"),
+    "certificate": (*_APP, "certificate_path"),
+    "workload-identity": (*_APP, "token_file"),
+    "github-oidc": _APP,
+}
+_TAKES: dict[Method, tuple[str, ...]] = {
+    "default": ("tenant_id",),
+    "azure-cli": ("tenant_id",),
+    "managed-identity": ("client_id",),
+    "device-code": _APP,
+    "browser": _APP,
+}
+
+
+def _completed(sign_in: SignIn, environ: Mapping[str, str]) -> SignIn:
+    """Return a sign-in with what the method needs, from the environment where it was not given.
+
+    Raises:
+        UsageError: something is missing, or was given and is not used.
+    """
+    needs = NEEDS.get(sign_in.method, ())
+    given = [part for part in PARTS if getattr(sign_in, part)]
+    unused = [PARTS[part].option for part in given if part not in (*needs, *_TAKES.get(sign_in.method, ()))]
+    if unused:
         raise UsageError(
-            f"Signing in by {sign_in.method} needs {' and '.join(missing)}.",
-            advice="Give what is missing, or sign in with `az login` and the method azure-cli.",
+            f"The sign-in method {sign_in.method} does not use this.",
+            where=", ".join(unused),
+            advice="Leave it out, or choose another method with --auth.",
         )
+    found: dict[str, str | Secret] = {}
+    for part in (part for part in needs if part not in given):
+        value = next((environ[name] for name in PARTS[part].variables if environ.get(name)), "")
+        found[part] = Secret(value) if part == "secret" else value
+    missing = [PARTS[part] for part, value in found.items() if not value]
+    if missing:
+        sources = "; ".join(f"{part.name}: {', '.join((part.option, *part.variables))}" for part in missing)
+        raise UsageError(
+            f"Signing in by {sign_in.method} needs {' and '.join(part.name for part in missing)}.",
+            where="--auth",
+            advice=f"Give what is missing ({sources}), or sign in with `az login` and the method azure-cli.",
+        )
+    return msgspec.structs.replace(sign_in, **found)

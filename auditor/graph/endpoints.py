@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
 
 Version = Literal["v1.0", "beta"]
@@ -28,12 +29,16 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     application: str
     """The least application permission."""
+    also: tuple[str, ...] = ()
+    """Higher application permissions that open it as well, the smaller ones first."""
     delegated: str
     """The least delegated permission, for a person who signs in."""
     role: str
     """The least directory role that such a person needs beside it."""
     licence: str = ""
     """Empty: none."""
+    clouds: tuple[str, ...] = ()
+    """Clouds that have it; empty: all."""
     single: bool = False
     """It answers with one object, and not with a collection."""
     purpose: str
@@ -54,12 +59,20 @@ _IDENTITY = (
     "verifiedPublisher,replyUrls,homepage,tags,disabledByMicrosoftStatus,preferredSingleSignOnMode,"
     "appRoleAssignmentRequired"
 )
+_APPLICATIONS = ("Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_GRANTS = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")
+_ORGANIZATIONS = ("Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_USERS = ("User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_GLOBAL = ("public",)
+_COUNT = (("$count", "true"), ("$top", "1"), ("$select", "id"))
+_EVENTUAL = (("ConsistencyLevel", "eventual"),)
 _READERS = "none (Directory Readers where the tenant restricts members)"
 
 SERVICE_PRINCIPALS = Endpoint(
     path="/servicePrincipals",
     query=(("$select", _IDENTITY), _TOP),
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     purpose="Which enterprise apps there are, and which of them are the vendor's.",
@@ -69,6 +82,7 @@ PUBLISHERS = Endpoint(
     path="/servicePrincipals",
     query=(("$select", "id,appId,publisherName"), _TOP),
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     purpose="Who publishes each enterprise app, verified or not.",
@@ -77,6 +91,7 @@ PUBLISHERS = Endpoint(
 SERVICE_PRINCIPAL = Endpoint(
     path="/servicePrincipals/{id}",
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     single=True,
@@ -92,6 +107,7 @@ RESOURCE = Endpoint(
         ),
     ),
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     single=True,
@@ -101,6 +117,7 @@ APP_ROLE_ASSIGNMENTS = Endpoint(
     path="/servicePrincipals/{id}/appRoleAssignments",
     query=(_TOP,),
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     purpose="An audited app's application permissions.",
@@ -109,14 +126,35 @@ OAUTH2_PERMISSION_GRANTS = Endpoint(
     path="/servicePrincipals/{id}/oauth2PermissionGrants",
     query=(_TOP,),
     application="Directory.Read.All",
+    also=_GRANTS,
     delegated="Directory.Read.All",
     role=_READERS,
     purpose="An audited app's delegated permissions, tenant-wide and per user.",
+)
+APP_ROLE_ASSIGNED_TO = Endpoint(
+    path="/servicePrincipals/{id}/appRoleAssignedTo",
+    query=(_TOP,),
+    application="Application.Read.All",
+    also=_APPLICATIONS,
+    delegated="Application.Read.All",
+    role=_READERS,
+    purpose="The same application permissions from the resource's side, to be compared.",
+    note="All apps' assignments on the resource come back; only those of the audited apps are kept.",
+)
+GRANTS_OF_CLIENT = Endpoint(
+    path="/oauth2PermissionGrants",
+    query=(("$filter", "clientId eq '{id}'"), _TOP),
+    application="Directory.Read.All",
+    also=_GRANTS,
+    delegated="Directory.Read.All",
+    role=_READERS,
+    purpose="The same delegated permissions from the tenant's list, to be compared.",
 )
 OWNERS = Endpoint(
     path="/servicePrincipals/{id}/owners",
     query=(("$select", "id,displayName,userPrincipalName"), _TOP),
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     purpose="Who may change an audited app and add credentials to it.",
@@ -126,15 +164,33 @@ MEMBER_OF = Endpoint(
     path="/servicePrincipals/{id}/transitiveMemberOf",
     query=(("$select", "id,displayName,roleTemplateId"), _TOP),
     application="Application.Read.All",
+    also=_APPLICATIONS,
     delegated="Application.Read.All",
     role=_READERS,
     purpose="Directory roles that an audited app holds, itself or through groups.",
     note="Names of groups and roles need Directory.Read.All beside it.",
 )
+OWNER_COUNT = Endpoint(
+    path="/servicePrincipals/{id}/owners",
+    query=_COUNT,
+    headers=_EVENTUAL,
+    application="Application.Read.All",
+    also=_APPLICATIONS,
+    delegated="Application.Read.All",
+    role=_READERS,
+    single=True,
+    purpose="How many owners there are, to be compared with those that were read.",
+)
+MEMBER_OF_COUNT = msgspec.structs.replace(
+    OWNER_COUNT,
+    path="/servicePrincipals/{id}/transitiveMemberOf",
+    purpose="How many memberships there are, to be compared with those that were read.",
+)
 ORGANIZATION = Endpoint(
     path="/organization",
     query=(("$select", "id,displayName,verifiedDomains"),),
     application="Organization.Read.All",
+    also=_ORGANIZATIONS,
     delegated="Organization.Read.All",
     role="none",
     purpose="Which tenant this is.",
@@ -142,19 +198,18 @@ ORGANIZATION = Endpoint(
 )
 ENABLED_MEMBERS = Endpoint(
     path="/users",
-    query=(
-        ("$filter", "accountEnabled eq true and userType eq 'Member'"),
-        ("$count", "true"),
-        ("$top", "1"),
-        ("$select", "id"),
-    ),
-    headers=(("ConsistencyLevel", "eventual"),),
+    query=(("$filter", "accountEnabled eq true and userType eq 'Member'"), *_COUNT),
+    headers=_EVENTUAL,
     application="User.Read.All",
+    also=_USERS,
     delegated="User.Read.All",
     role=_READERS,
     single=True,
     purpose="How many enabled member accounts there are: the upper bound of a mailbox permission's reach.",
     note="User.ReadBasic.All lists users, but accountEnabled and userType are no basic facts (inferred).",
+)
+ENABLED_MEMBERS_AGAIN = msgspec.structs.replace(
+    ENABLED_MEMBERS, version="beta", purpose="The same count a second time, to be compared.", note=""
 )
 DIRECTORY_AUDITS = Endpoint(
     path="/auditLogs/directoryAudits",
@@ -174,6 +229,13 @@ OLDEST_AUDIT = Endpoint(
     single=True,
     purpose="How far back the directory audit log reaches.",
 )
+FIRST_GRANT_EVENT = msgspec.structs.replace(
+    DIRECTORY_AUDITS,
+    query=(*DIRECTORY_AUDITS.query, *OLDEST_AUDIT.query),
+    single=True,
+    purpose="The oldest record about an app, which must be among those that were read.",
+    note="Asked only where records were found: the log takes few requests.",
+)
 SIGN_IN_ACTIVITY = Endpoint(
     version="beta",
     path="/reports/servicePrincipalSignInActivities",
@@ -182,8 +244,15 @@ SIGN_IN_ACTIVITY = Endpoint(
     delegated="AuditLog.Read.All",
     role="Reports Reader",
     licence=P1,
+    clouds=_GLOBAL,
     purpose="When an audited app last signed in.",
     note="Beta, and in the global cloud only.",
+)
+ANY_SIGN_IN = msgspec.structs.replace(
+    SIGN_IN_ACTIVITY,
+    query=(("$top", "1"),),
+    single=True,
+    purpose="Whether the report of sign-ins is there at all: an empty one says nothing of an app.",
 )
 BATCH = Endpoint(
     method="POST",
@@ -209,14 +278,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     SERVICE_PRINCIPAL,
     RESOURCE,
     APP_ROLE_ASSIGNMENTS,
+    APP_ROLE_ASSIGNED_TO,
     OAUTH2_PERMISSION_GRANTS,
+    GRANTS_OF_CLIENT,
     OWNERS,
+    OWNER_COUNT,
     MEMBER_OF,
+    MEMBER_OF_COUNT,
     ORGANIZATION,
     ENABLED_MEMBERS,
+    ENABLED_MEMBERS_AGAIN,
     DIRECTORY_AUDITS,
+    FIRST_GRANT_EVENT,
     OLDEST_AUDIT,
     SIGN_IN_ACTIVITY,
+    ANY_SIGN_IN,
     BATCH,
     BATCH_BETA,
 )

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from auditor.graph.answer import RETRIED, Answer, json_answer
-from auditor.graph.client import GraphClient, refuse_unauthorized
+from auditor.graph.answer import RETRIED, Answer, json_answer, one_line
+from auditor.graph.client import LOG, GraphClient
 from auditor.graph.endpoints import P1, Endpoint, Version
 from auditor.model.snapshot import Collected, Complete, Partial, Unavailable
 
@@ -47,6 +47,8 @@ class _Job:
     def __init__(self, call: Call, url: str, deadline: float) -> None:
         self.call = call
         self.deadline = deadline
+        self.absent = False
+        """The cloud does not have it, so it is not asked for."""
         self.links = {url}
         self.tries = 0
         self.answer = Answer(status=0)
@@ -54,6 +56,8 @@ class _Job:
         self.pages = 0
         self.faults: list[str] = []
         self.rejected: list[str] = []
+        self.counted: object = None
+        """What the first page says of the number of items; None when it says nothing."""
         self.why = ""
         """Why it is not complete; empty as long as nothing says so."""
 
@@ -66,6 +70,8 @@ class _Job:
             self._decode([body])
             return None
         values = body.get("value")
+        if self.pages == 1:
+            self.counted = body.get("@odata.count")
         if not isinstance(values, list):
             self.why = f"page {self.pages} carries no list of values"
             return None
@@ -91,18 +97,24 @@ class _Job:
         faults = tuple(self.faults)
         if self.pages == 0:
             return _unavailable(self.answer, self.call.endpoint, faults)
-        why = self.why
-        if not why and not self.answer.succeeded:
-            why = f"page {self.pages + 1} could not be read: {self.answer.why}"
-        if self.rejected:
-            count = f"{len(self.rejected)} of {len(self.rejected) + len(self.items)} items"
-            why = "; ".join(filter(None, (why, f"{count} in a shape that is not accepted ({self.rejected[0]})")))
         kept = tuple({getattr(item, "id", item): item for item in self.items}.values())
-        if len(kept) < len(self.items):
-            faults = (*faults, f"{len(self.items) - len(kept)} items came twice")
-        if why:
+        if why := "; ".join(self._gaps(len(kept))):
             return Partial(items=kept, why=why, pages=self.pages, faults=faults)
         return Complete(items=kept, pages=self.pages, faults=faults)
+
+    def _gaps(self, kept: int) -> Iterator[str]:
+        """Give each reason for which something may be missing; `kept` items are distinct."""
+        if self.why:
+            yield self.why
+        elif not self.answer.succeeded:
+            yield f"page {self.pages + 1} could not be read: {self.answer.why}"
+        if self.rejected:
+            count = f"{len(self.rejected)} of {len(self.rejected) + len(self.items)} items"
+            yield f"{count} in a shape that is not accepted ({self.rejected[0]})"
+        if kept < len(self.items):
+            yield f"{len(self.items) - kept} items came twice: the list changed while it was read"
+        if self.counted is not None and self.counted != kept + len(self.rejected):
+            yield f"Microsoft Graph counts {one_line(str(self.counted), 20)} items, {kept + len(self.rejected)} came"
 
 
 Send = Callable[[Sequence[_Job]], Awaitable[Sequence[Answer]]]
@@ -131,7 +143,7 @@ class Reader:
         self._client = client
         self._sleep = sleep
         self._clock = clock
-        self._now = now
+        self.now = now
         self._progress = progress
 
     async def get_all(self, call: Call) -> Collected[Any]:
@@ -142,7 +154,8 @@ class Reader:
             GraphError: Graph was never reached.
         """
         job = self._job(call)
-        await self._follow(job, self._client.url(call.endpoint, call.id))
+        if not job.absent:
+            await self._follow(job, self._client.url(call.endpoint, call.id))
         return job.collected()
 
     async def get_many(self, calls: Sequence[Call]) -> tuple[Collected[Any], ...]:
@@ -155,12 +168,18 @@ class Reader:
         jobs = [self._job(call) for call in calls]
         versions: dict[Version, list[_Job]] = {}
         for job in jobs:
-            versions.setdefault(job.call.endpoint.version, []).append(job)
+            if not job.absent:
+                versions.setdefault(job.call.endpoint.version, []).append(job)
         await asyncio.gather(*(self._many(version, members) for version, members in versions.items()))
         return tuple(job.collected() for job in jobs)
 
     def _job(self, call: Call) -> _Job:
-        return _Job(call, self._client.url(call.endpoint, call.id), self._clock() + BUDGET)
+        job = _Job(call, self._client.url(call.endpoint, call.id), self._clock() + BUDGET)
+        cloud = self._client.connection.cloud
+        if call.endpoint.clouds and cloud.name not in call.endpoint.clouds:
+            job.absent = True
+            job.answer = Answer(status=0, message=f"Microsoft Graph has no such report in the cloud {cloud.name}")
+        return job
 
     async def _many(self, version: Version, jobs: Sequence[_Job]) -> None:
         async def send(members: Sequence[_Job]) -> Sequence[Answer]:
@@ -188,9 +207,7 @@ class Reader:
         self._progress(self._client.sent)
         if not whole.succeeded:
             return [whole] * len(jobs)
-        members = _members(whole.body, self._now())
-        for member in members.values():
-            refuse_unauthorized(member)
+        members = _members(whole.body, self.now())
         missing = Answer(status=0, message="the batch carries no answer to this request")
         return [members.get(str(number), missing) for number in range(len(jobs))]
 
@@ -241,6 +258,7 @@ class Reader:
             job.faults.append(f"{answer.why}; given up after {job.tries} tries")
             return None
         job.faults.append(f"{answer.why}; sent again after {wait:g} s")
+        LOG.info("%s: %s", job.call.endpoint.path, job.faults[-1])
         return wait
 
 

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import ValidationError, inspect
 from msgspec.structs import fields
 
+from auditor.model.canonical import from_json
 from auditor.model.directory import (
     AppRoleAssignment,
     DirectoryObject,
@@ -180,7 +181,7 @@ def decode(raw: object, type_: type[T]) -> T:
     Raises:
         msgspec.DecodeError: not JSON (or, as its subclass ValidationError: not in a shape that is accepted).
     """
-    parsed = msgspec.json.decode(raw) if isinstance(raw, bytes) else raw
+    parsed = from_json(raw) if isinstance(raw, bytes) else raw
     if not isinstance(parsed, Mapping):
         raise ValidationError("Expected `object`")
     return cast("T", DECODERS[type_](parsed))
@@ -308,7 +309,7 @@ def _permissions(changes: Mapping[str, str]) -> tuple[str, ...]:
 def _unquoted(text: str) -> str:
     """Return what a modified property says: its values are JSON strings inside JSON strings."""
     try:
-        value = msgspec.json.decode(text)
+        value = from_json(text)
     except msgspec.DecodeError:
         value = text
     return value.strip() if isinstance(value, str) else ""

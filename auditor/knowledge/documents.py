@@ -1,7 +1,7 @@
 """Strict YAML: a file becomes the value of a msgspec type, or an error with file, line, column and advice.
 
 YAML 1.2, so `no` and `on` are text, and so is a date until a field asks for one. Refused: duplicate keys,
-anchors, aliases, tags, several documents, files over 1 MiB, and nesting deeper than 20.
+anchors, aliases, tags, several documents, files over 512 KiB or 20,000 values, and nesting deeper than 20.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml import events as yaml
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 
 from auditor.errors import ConfigurationError
 from auditor.knowledge.shapes import explain
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 512 << 10
+MAX_VALUES = 20_000
+"""Keys and values together; the parser reads about 35,000 a second."""
 MAX_DEPTH = 20
+MAX_DIGITS = 30
+"""Of a whole number."""
 
 T = TypeVar("T")
 Steps = tuple[str | int, ...]
@@ -99,7 +103,7 @@ def load_with_lines(path: Path, shape: type[T]) -> tuple[T, Lines]:
         ) from error
     if len(data) > MAX_BYTES:
         raise ConfigurationError(
-            f"The file is larger than {MAX_BYTES >> 20} MiB.",
+            f"The file is larger than {MAX_BYTES >> 10} KiB.",
             where=str(path),
             advice="Split it, or check that it is the right file.",
         )
@@ -149,6 +153,8 @@ class _Reader:
         self._keys: dict[Steps, Position] = {}
         self.lines = Lines(where, self._values, self._keys)
         self._events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)
+        self._last: Any = StringMark(where, 0, 0, 0, "", 0)
+        self._left = MAX_VALUES
 
     def document(self) -> object:
         """Return the value of the one document."""
@@ -162,20 +168,37 @@ class _Reader:
             event = self._next()
             if isinstance(event, yaml.DocumentStartEvent):
                 raise self._refused(
-                    event, "The file holds a second document.", "Remove the line '---' and what follows it."
+                    event.start_mark, "The file holds a second document.", "Remove the line '---' and what follows it."
                 )
         return value
 
     def _next(self) -> Any:  # noqa: ANN401 - ruamel's events share no useful base type
-        return next(self._events)
+        try:
+            event = next(self._events)
+        except (ValueError, OverflowError) as error:  # A character's number, or a version, that Python cannot hold.
+            raise self._refused(
+                self._last, "After this a number is out of range.", "Check the next \\U escape, or the line %YAML."
+            ) from error
+        self._last = event.end_mark or self._last
+        if isinstance(event, yaml.NodeEvent):
+            self._left -= 1
+            if self._left < 0:
+                raise self._refused(event.start_mark, f"The file holds more than {MAX_VALUES:,} values.", "Split it.")
+        if isinstance(event, yaml.ScalarEvent) and not _is_unicode(event.value):
+            raise self._refused(
+                event.start_mark, "Half of a surrogate pair is no character.", "Write the character itself, or \\U."
+            )
+        return event
 
     def _value(self, event: Any, steps: Steps) -> object:  # noqa: ANN401
         if isinstance(event, yaml.AliasEvent) or event.anchor:
-            raise self._refused(event, "Anchors and aliases are not allowed.", "Write the value out where it is used.")
+            raise self._refused(
+                event.start_mark, "Anchors and aliases are not allowed.", "Write the value out where it is used."
+            )
         if event.tag and not (isinstance(event, yaml.ScalarEvent) and event.implicit[0]):
-            raise self._refused(event, f"The tag '{event.tag}' is not allowed.", "Remove it.")
+            raise self._refused(event.start_mark, f"The tag '{event.tag}' is not allowed.", "Remove it.")
         if len(steps) > MAX_DEPTH:
-            raise self._refused(event, f"The file is nested deeper than {MAX_DEPTH}.", "Make it flatter.")
+            raise self._refused(event.start_mark, f"The file is nested deeper than {MAX_DEPTH}.", "Make it flatter.")
         block = isinstance(event, yaml.ScalarEvent) and event.style in ("|", ">")
         mark = event.start_mark
         self._values[steps] = (mark.line + 2, 1) if block else (mark.line + 1, mark.column + 1)
@@ -183,18 +206,24 @@ class _Reader:
             return self._mapping(steps)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(steps)
-        return _plain(event.value) if event.implicit[0] else event.value
+        if not event.implicit[0]:
+            return event.value
+        if _INT.fullmatch(event.value) and len(event.value) > MAX_DIGITS:
+            raise self._refused(
+                mark, f"A whole number has more than {MAX_DIGITS} digits.", "Put it in quotes, or make it shorter."
+            )
+        return _plain(event.value)
 
     def _mapping(self, steps: Steps) -> dict[str, object]:
         mapping: dict[str, object] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.anchor or (event.tag and not event.implicit[0]):
-                raise self._refused(event, "A key must be plain text.", "Write `key: value`.")
+                raise self._refused(event.start_mark, "A key must be plain text.", "Write `key: value`.")
             key = event.value
             if key in mapping:
                 first = self.lines.position((*steps, key), key=True)[0]
                 raise self._refused(
-                    event,
+                    event.start_mark,
                     f"The key '{key}' stands here twice.",
                     f"Remove this one or the one in line {first}.",
                 )
@@ -208,9 +237,13 @@ class _Reader:
             sequence.append(self._value(event, (*steps, len(sequence))))
         return sequence
 
-    def _refused(self, event: Any, what: str, advice: str) -> ConfigurationError:  # noqa: ANN401
-        mark = event.start_mark
+    def _refused(self, mark: Any, what: str, advice: str) -> ConfigurationError:  # noqa: ANN401
         return ConfigurationError(what, where=f"{self.lines.where}:{mark.line + 1}:{mark.column + 1}", advice=advice)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be written: the parser takes a lone surrogate for a character."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _plain(text: str) -> object:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
 
 from auditor.errors import ConfigurationError
@@ -98,12 +98,40 @@ def service_principal(app: AppOutline, unset: tuple[str, ...] = ()) -> ServicePr
         "appOwnerOrganizationId": app.owner_tenant,
         **app.service_principal,
     }
+    where = f"service_principal of {app.name}"
     try:
-        return msgspec.convert({k: v for k, v in values.items() if k not in unset}, ServicePrincipal)
+        principal = msgspec.convert({k: v for k, v in values.items() if k not in unset}, ServicePrincipal)
     except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{error}.", where=where, advice="Write the field as Graph does.") from error
+    for when in _moments(principal):
+        check_moment(when, where)
+    return principal
+
+
+def check_moment(when: datetime, where: str) -> None:
+    """Refuse a time that cannot be held against others.
+
+    Raises:
+        ConfigurationError: it has no zone, or lies in the first or last year that a date can name.
+    """
+    if when.tzinfo is None or not MINYEAR < when.year < MAXYEAR:
         raise ConfigurationError(
-            f"{error}.", where=f"service_principal of {app.name}", advice="Write the field as Graph does."
-        ) from error
+            f"The time {when.isoformat()} has no zone, or is out of range.",
+            where=where,
+            advice="Write it as 2026-11-20T09:14:00Z.",
+        )
+
+
+def _moments(value: object) -> Iterator[datetime]:
+    """Yield every time in a value of the model."""
+    if isinstance(value, datetime):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _moments(item)
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from _moments(getattr(value, name))
 
 
 def assignment(

@@ -77,14 +77,24 @@ def _choose(name: str, allowed: list[str], kind: str) -> str:
 
 
 def _steps(path: str, message: str, value: Any, shape: object) -> tuple[str | int, ...]:  # noqa: ANN401
-    """Return the way to the offending value; for `[...]`, any key of a mapping, each key is tried."""
+    """Return the way to the offending value; for `[...]`, any key of a mapping, each key is tried.
+
+    A message quotes keys as they stand, so one that reads like a path leads nowhere: the way ends before it.
+    """
     steps: tuple[str | int, ...] = ()
     inner = value
     for step in _STEP.finditer(path):
-        if step["field"] or step["index"]:
-            key = step["field"] or int(step["index"])
+        key: str | int | None
+        if step["index"]:
+            key = int(step["index"]) if isinstance(inner, list) and int(step["index"]) < len(inner) else None
+        elif not isinstance(inner, dict):
+            key = None
+        elif step["field"]:
+            key = step["field"] if step["field"] in inner else None
         else:
-            key = next(key for key in inner if _raises(message, _only(value, steps, key), shape))
+            key = next((key for key in inner if _raises(message, _only(value, steps, key), shape)), None)
+        if key is None:
+            break
         steps, inner = (*steps, key), inner[key]
     return steps
 

@@ -14,6 +14,7 @@ from auditor.knowledge.outline import SAMPLE_TENANT, SAMPLE_VENDOR, AppOutline, 
 from auditor.knowledge.permissions import RESOURCES, PermissionTable
 from auditor.knowledge.sample import (
     assignment,
+    check_moment,
     delegated_grant,
     directory_object,
     grant_events,
@@ -49,8 +50,10 @@ def sketch(outline: Outline, *, permissions: PermissionTable) -> Snapshot:
     """Return the snapshot that an outline stands for.
 
     Raises:
-        ConfigurationError: it names a permission, resource, collection or field that does not exist.
+        ConfigurationError: it names a permission, resource, collection or field that does not exist, or a time
+            without its zone.
     """
+    check_moment(outline.taken_at, "taken_at")
     clients = tuple(_client(app, outline.unset, permissions) for app in outline.apps)
     touched = {held.resource_id for client in clients for held in items(client.app_role_assignments)}
     touched |= {held.resource_id for client in clients for held in items(client.oauth2_permission_grants)}

@@ -2,8 +2,9 @@
 
 UTF-8 with byte order mark, comma, CRLF (RFC 4180). No cell is a formula, no cell spans lines. grants.csv has one row
 per permission held, so a delegated grant of three scopes gives three rows with one grant_id. findings.csv has a row for
-each finding, waived finding and rule that could not be evaluated; its column `outcome` says which. Passes are left out:
-there is one for nearly every rule and grant, they would bury what needs work, and audit.json holds them all.
+each finding, waived finding and rule that could not be evaluated; its column `outcome` says which. Where the audit is
+incomplete, rows whose outcome is INCOMPLETE come first, one for each reason. Passes are left out: there is one for
+nearly every rule and grant, they would bury what needs work, and audit.json holds them all.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def _grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
 
 def _finding_rows(result: AuditResult) -> list[Row]:
     rules = {rule.id: rule for rule in result.rules}
-    rows = []
+    head: Row = {**dict.fromkeys(FINDING_COLUMNS, ""), "outcome": "INCOMPLETE", "tenant_id": result.tenant_id}
+    rows: list[Row] = [head | {"reason": reason} for reason in result.incomplete_reasons]
     for outcome in result.outcomes:
         match outcome:
             case Finding():

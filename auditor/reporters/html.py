@@ -15,11 +15,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.knowledge.data import data_dir
+from auditor.knowledge.profile import load_profile, profile_names
 from auditor.model.outcome import AuditResult
-from auditor.model.text import count
+from auditor.model.text import count, visible
 from auditor.reporters import Reporter
 from auditor.reporters.page import page
-from auditor.reporters.text import cut, day, host, https_only, prose, steps, visible, when
+from auditor.reporters.text import cut, day, host, https_only, prose, steps, when
 
 NAME_LENGTH = 160
 """Characters of a tenant's name or id that the page shows; the whole stands in the title."""
@@ -44,6 +45,7 @@ def render(result: AuditResult) -> dict[str, bytes]:
         .render(
             r=result,
             page=page(result),
+            titles=_titles(result.profile),
             style=Markup(style),  # noqa: S704  our own file
             script=Markup(script),  # noqa: S704  our own file
             policy=(
@@ -53,6 +55,14 @@ def render(result: AuditResult) -> dict[str, bytes]:
         )
     )
     return {"report.html": text.encode()}
+
+
+@cache
+def _titles(profile: str) -> dict[str, str]:
+    """Return the title of each integration of a profile; nothing for a profile that this version does not know."""
+    if profile not in profile_names():
+        return {}
+    return {name: integration.title for name, integration in load_profile(profile).integrations.items()}
 
 
 def _hash(text: str) -> str:

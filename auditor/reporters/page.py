@@ -21,6 +21,7 @@ from auditor.model.outcome import (
     Waived,
     tally,
 )
+from auditor.reporters.glance import Notice, Shared, notices, shared
 from auditor.reporters.text import odd_letters
 
 _ORDER: tuple[Decision, ...] = ("revoke", "revoke-after", "replace", "ask", "keep-and-scope", "keep")
@@ -68,6 +69,10 @@ class AppBlock(Struct, frozen=True, kw_only=True):
     """What the first app's list does not hold; for the first app, all."""
     counts: tuple[tuple[str, int], ...]
     families: tuple[Family, ...]
+    shared: tuple[Shared, ...]
+    """What several of its lines say; paper says it once."""
+    again: frozenset[str]
+    """The sentences of `shared`."""
 
 
 class FindingRow(Struct, frozen=True, kw_only=True):
@@ -103,6 +108,9 @@ class Page(Struct, frozen=True, kw_only=True):
     """Severity, its rows under `findings`, and its findings with each person counted."""
     whole: bool
     """Every app's grants were read to the end."""
+    notices: tuple[Notice, ...]
+    unread: int
+    """Collections that were not read to the end."""
     findings: tuple[FindingGroup, ...]
     gaps: tuple[Gap, ...]
     not_evaluated: int
@@ -128,6 +136,8 @@ def page(result: AuditResult) -> Page:
         counts=_counts(result.grants, every=True),
         severities=_severities(groups),
         whole=all(block.whole for block in blocks),
+        notices=notices(result.grants),
+        unread=sum(entry.state != "complete" for entry in result.ledger),
         findings=groups,
         gaps=_gaps(result, titles),
         not_evaluated=sum(isinstance(outcome, NotEvaluated) for outcome in result.outcomes),
@@ -190,6 +200,7 @@ def _block(
     ]
     basics = tuple(line for line in lines if _basic(line.judged))
     worst = [line.judged.severity for line in basics if line.judged.severity]
+    repeated = shared([line.judged for line in lines])
     return AppBlock(
         app=app,
         number=number,
@@ -201,6 +212,8 @@ def _block(
         not_checked=tuple(item for item in app.not_checked if item not in known),
         counts=_counts(held, every=False),
         families=families(app.before, app.after),
+        shared=repeated,
+        again=frozenset(one.text for one in repeated),
     )
 
 

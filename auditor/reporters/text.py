@@ -1,7 +1,6 @@
 """Text for readers: hostile strings made visible, cells without formulas, moments in English, links safe to follow.
 
-Every reporter passes what a tenant can name through this module. What counts as invisible is a fixed list of ranges and
-not the interpreter's Unicode tables, so that the same input gives the same bytes under every Python version.
+Every reporter passes what a tenant can name through this module.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from auditor.model.text import MONTHS, moment
+from auditor.model.text import MONTHS, moment, visible
 
 LONGEST = 2000
 """Characters of one text that a page shows; longer ones are cut."""
@@ -20,18 +19,9 @@ LONGEST = 2000
 LONGEST_CELL = 32_000
 """Characters of one CSV cell; Excel moves what goes beyond 32,767 into the next row."""
 
-_HIDDEN = re.compile(
-    "["
-    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
-    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # soft hyphen, joiners, fillers, Arabic letter mark
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero-width, marks, separators, bidi
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"  # fillers, variation selectors, byte order mark
-    "\ud800-\udfff\ue000-\uf8ff"  # lone surrogates, private use
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff"  # tags, private use
-    "]"
-)
-_FORMULA = re.compile("(^|;)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\0])")
-_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_FORMULA = re.compile('(^|;)(?=[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\0])')
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*\.[a-z][a-z0-9-]{1,62}")
+"""A host by name: the last part of an address by number begins with a digit."""
 _URL = re.compile(r"https://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
 _WORD = re.compile(r"[^\W\d_]+")
 _OTHER_SHAPES = ("LATIN ", "CJK ", "HIRAGANA ", "KATAKANA", "HANGUL ")
@@ -39,11 +29,6 @@ _OTHER_SHAPES = ("LATIN ", "CJK ", "HIRAGANA ", "KATAKANA", "HANGUL ")
 
 MOST_LETTERS = 3
 """Look-alike letters of one name that are spelled out."""
-
-
-def visible(text: str) -> str:
-    """Return `text` with control, bidi, zero-width and private-use characters as U+ escapes in angle quotes."""
-    return _HIDDEN.sub(lambda hit: f"\u2039U+{ord(hit[0]):04X}\u203a", text)
 
 
 def odd_letters(name: str) -> str:
@@ -85,7 +70,8 @@ def cell(value: object) -> str:
     """Return `value` as one CSV cell that no spreadsheet takes for a formula.
 
     None is empty, booleans are `true` and `false`, moments are ISO 8601 in UTC, sequences are joined with `; `. A quote
-    is set before a formula's first character at the beginning, and after semicolons because some locales split there.
+    is set before a formula at the beginning, with blanks and double quotes before it or not, and after semicolons,
+    because some locales split there and take the double quotes for their own.
     """
     if value is None:
         return ""

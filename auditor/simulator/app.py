@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Server
 
 from auditor.simulator.graph import Graph, GraphRequest
+from auditor.simulator.tokens import Authority
 
 
 class App:
@@ -18,26 +19,27 @@ class App:
     Args:
         graph: what answers.
         latency: seconds that every HTTP request takes longer.
+        authority: what gives tokens, where people and apps sign in.
     """
 
-    def __init__(self, graph: Graph, *, latency: float) -> None:
+    def __init__(self, graph: Graph, *, latency: float, authority: Authority | None = None) -> None:
         self.server: Server | None = None
         """The server that runs the application; it owns the connections that faults end."""
         self._graph = graph
         self._latency = latency
+        self._authority = authority
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         request = Request(scope, receive)
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-        answer = self._graph.answer(
-            GraphRequest(
-                method=request.method,
-                target=f"{path}?{query}" if query else path,
-                headers=dict(request.headers),
-                body=await request.body(),
-            )
+        asked = GraphRequest(
+            method=request.method,
+            target=f"{path}?{query}" if query else path,
+            headers=dict(request.headers),
+            body=await request.body(),
         )
+        answer = (self._authority and self._authority.answer(asked)) or self._graph.answer(asked)
         await asyncio.sleep(self._latency)
         if answer.broken == "timeout":
             await self._silence(receive)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from uuid import NAMESPACE_URL, uuid5
 
 from msgspec import UNSET, Struct
@@ -28,7 +29,8 @@ _ALSO: dict[str, Json] = {
 
 def uuid(*parts: object) -> str:
     """Return an id that depends on `parts` alone."""
-    return str(uuid5(NAMESPACE_URL, "entra-auditor:" + ":".join(map(str, parts))))
+    name = "entra-auditor:" + ":".join(map(str, parts))
+    return str(uuid5(NAMESPACE_URL, name.encode(errors="backslashreplace").decode()))
 
 
 def moment(value: datetime) -> str:
@@ -38,11 +40,17 @@ def moment(value: datetime) -> str:
 
 def body(value: Struct) -> Json:
     """Return a model value as JSON: camelCase, null where it is None, absent where it is not known."""
-    known = {field.encode_name: getattr(value, field.name) for field in fields(value)}
+    known = {written: getattr(value, name) for name, written in _names(type(value))}
     return {
         **{name: _json(inner) for name, inner in known.items() if inner is not UNSET},
         **_ALSO.get(type(value).__name__, {}),
     }
+
+
+@cache
+def _names(type_: type[Struct]) -> tuple[tuple[str, str], ...]:
+    """Return the names of a type's fields, and how they are written."""
+    return tuple((field.name, field.encode_name) for field in fields(type_))
 
 
 def _json(value: object) -> object:

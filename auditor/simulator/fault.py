@@ -1,44 +1,77 @@
-"""Faults: what goes wrong on purpose, where and how often, so that a test can name each one."""
+"""Faults: what goes wrong on purpose, where, when and how often, so that a test can name each one."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 FaultKind = Literal[
     "status",
+    "timeout",
+    "reset",
     "cut-json",
     "not-json",
-    "reset",
-    "timeout",
     "empty-page",
-    "foreign-next-link",
     "repeated-next-link",
+    "foreign-next-link",
     "missing-last-page",
+    "moved-row",
+    "wrong-count",
+    "feature-off",
+    "out-of-order",
 ]
+FaultStatus = Literal[400, 401, 403, 404, 410, 429, 500, 502, 503, 504, 507]
+DEFAULT_STATUS: FaultStatus = 503
 
 
-class Fault(Struct, frozen=True, kw_only=True):
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that goes wrong.
 
-    `status` answers with Graph's error body; `cut-json` ends the body in its middle (in a batch, the member's body
-    is then a string); `not-json` answers 200 with HTML; `reset` drops the connection; `timeout` never answers;
-    `empty-page` gives a page without items whose nextLink leads to them; `foreign-next-link` leads to another host;
-    `repeated-next-link` leads to the same page again; `missing-last-page` keeps silent about the last page.
+    Any call:
+
+    - `status` answers with Graph's error body;
+    - `timeout` never answers, and `reset` drops the connection;
+    - `cut-json` ends the body in its middle (in a batch, the member's body is then a string);
+    - `not-json` answers 200 with HTML.
+
+    A call for a collection; anything else is left alone:
+
+    - `empty-page` gives a page without items, whose nextLink leads to them;
+    - `repeated-next-link` leads to the same page again, and `foreign-next-link` to another host;
+    - `missing-last-page` keeps silent about the last page, where this is the last but one;
+    - `moved-row` shows on the next page this page's last row again, in place of a row that is never shown, as when
+      rows come and go while somebody reads;
+    - `wrong-count` counts one more than there are, also where no count was asked for;
+    - `feature-off` answers as where the feature is switched off: no items, and a count of 0.
+
+    A batch:
+
+    - `out-of-order` answers the members last first (they come shuffled at all times).
+
     On a member of a batch, `reset` and `timeout` strike the whole batch; the other kinds strike the member alone.
+
+    Raises:
+        ValueError: `status` or `retry_after` is given, and the kind is another.
     """
 
-    match: str
+    match: Annotated[str, Meta(min_length=1)]
     """A part of, or a regular expression that is found in, `METHOD /v1.0/path?query` with the query decoded."""
     kind: FaultKind = "status"
-    status: Literal[400, 401, 403, 404, 429, 500, 502, 503, 504] = 503
+    status: FaultStatus = DEFAULT_STATUS
     retry_after: str | None = None
     """The value of the Retry-After header: seconds or an HTTP date; None sends none."""
-    times: int = 1
-    """How often; 0 is for ever."""
+    after: Annotated[int, Meta(ge=0)] = 0
+    """How many calls that match are let through first."""
+    times: Annotated[int, Meta(ge=0)] = 1
+    """How often it strikes; 0 is for ever."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would be without effect."""
+        if self.kind != "status" and (self.status != DEFAULT_STATUS or self.retry_after is not None):
+            raise ValueError(f"'status' and 'retry_after' belong to the kind 'status', and not to '{self.kind}'")
 
     def hits(self, call: str) -> bool:
         """Tell whether the fault is meant for `call`."""
@@ -55,12 +88,17 @@ class Faults:
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         self._faults = faults
+        self._wait = [fault.after for fault in faults]
         self._left = [fault.times or math.inf for fault in faults]
 
     def strike(self, call: str) -> Fault | None:
-        """Return the first fault left for `call` and count it, or None."""
+        """Return the first fault that is due for `call` and count it, or None; those before it count the call."""
         for number, fault in enumerate(self._faults):
-            if self._left[number] and fault.hits(call):
-                self._left[number] -= 1
-                return fault
+            if not self._left[number] or not fault.hits(call):
+                continue
+            if self._wait[number]:
+                self._wait[number] -= 1
+                continue
+            self._left[number] -= 1
+            return fault
         return None

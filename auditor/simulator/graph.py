@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Mapping
+import json
+import logging
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from auditor.graph.answer import one_line
 from auditor.model.snapshot import Snapshot
 from auditor.simulator.bodies import uuid
 from auditor.simulator.fault import Fault, Faults
-from auditor.simulator.pages import UNLIMITED, Asked, chosen, options, page, select, selected
+from auditor.simulator.pages import UNLIMITED, Asked, chosen, options, page, select, selected, total
 from auditor.simulator.query import Json, split
 from auditor.simulator.refused import Refused, unsupported
 from auditor.simulator.tenant import Tenant
 
 MAX_BATCH = 20
+LONGEST_LINE = 4000
+"""Characters of a call in the log."""
+LOG = logging.getLogger("auditor.simulator")
+"""Every call as one line, with the Call itself as the record's `call`."""
 _JSON = "application/json"
 _HTML = "<!DOCTYPE html><html><body>The service is unavailable.</body></html>"
 
@@ -35,6 +42,8 @@ class Call(NamedTuple):
     target: str
     """`/v1.0/path?query`, decoded."""
     in_batch: bool
+    agent: str
+    """The User-Agent of the HTTP request; of a member, that of its batch."""
 
 
 class GraphRequest(Struct, frozen=True, kw_only=True):
@@ -61,8 +70,13 @@ class Answer(Struct, frozen=True, kw_only=True):
     """`reset` or `timeout`: the connection fails instead."""
 
     def encoded(self) -> bytes:
-        """Return the body's bytes."""
-        return self.body.encode() if isinstance(self.body, str) else msgspec.json.encode(self.body)
+        """Return the body's bytes; a surrogate that stands alone goes out as JSON's escape for it."""
+        if isinstance(self.body, str):
+            return self.body.encode()
+        try:
+            return msgspec.json.encode(self.body)
+        except UnicodeEncodeError:
+            return json.dumps(self.body).encode()
 
 
 class _Member(Struct, frozen=True, kw_only=True):
@@ -86,6 +100,7 @@ class Graph:
         page_size: items of a page where the call does not say `$top`.
         faults: what goes wrong on purpose.
         max_page: the most items of a page, whatever `$top` asks.
+        opens: tells whether an Authorization header carries another token that it takes.
     """
 
     def __init__(
@@ -97,11 +112,13 @@ class Graph:
         page_size: int,
         faults: tuple[Fault, ...],
         max_page: int = UNLIMITED,
+        opens: Callable[[str], bool] | None = None,
     ) -> None:
         self.tenant = Tenant(snapshot)
         self.calls: list[Call] = []
         self._url = url
         self._authorization = f"Bearer {token}".encode()
+        self._opens = opens
         self._page_size = page_size
         self._max_page = max_page
         self._faults = Faults(faults)
@@ -112,8 +129,11 @@ class Graph:
         """Return the answer to one HTTP request or to one member of a batch."""
         path, query = split(request.target)
         written = "&".join(f"{name}={value}" for name, value in query.items())
-        call = Call(request.method, f"{path}?{written}" if query else path, request.in_batch)
+        agent = request.headers.get("user-agent", "")
+        call = Call(request.method, f"{path}?{written}" if query else path, request.in_batch, agent)
         self.calls.append(call)
+        if LOG.isEnabledFor(logging.INFO):
+            LOG.info("%s", one_line(f"{call.method} {call.target}", LONGEST_LINE), extra={"call": call})
         number = uuid("request", next(self._numbers))
         ids = {
             "request-id": number,
@@ -130,8 +150,9 @@ class Graph:
         return msgspec.structs.replace(spoilt, headers={**spoilt.headers, **ids})
 
     def _admit(self, request: GraphRequest, fault: Fault | None) -> None:
-        got = request.headers.get("authorization", "").encode()
-        if not request.in_batch and not hmac.compare_digest(got, self._authorization):
+        got = request.headers.get("authorization", "")
+        known = hmac.compare_digest(got.encode(), self._authorization) or (self._opens and self._opens(got))
+        if not (request.in_batch or known):
             raise Refused(401)
         if fault and fault.kind == "status":
             raise Refused(fault.status, retry_after=fault.retry_after)
@@ -141,7 +162,7 @@ class Graph:
         if version not in ("v1.0", "beta"):
             raise Refused(400, f"Invalid version: {version}.")
         if rest == "$batch":
-            return self._batch(request, version)
+            return self._batch(request, version, fault)
         if request.method != "GET":
             raise Refused(405)
         asked = Asked(
@@ -151,7 +172,7 @@ class Graph:
             eventual=request.headers.get("consistencylevel", "").lower() == "eventual",
         )
         if rest.endswith("/$count"):
-            return self._count(version, rest.removesuffix("/$count"), asked)
+            return self._count(version, rest.removesuffix("/$count"), asked, fault)
         table = self.tenant.table(version, rest)
         if table is None:
             return self._entity(asked)
@@ -159,7 +180,7 @@ class Graph:
             body=page(asked, table, size=self._page_size, limit=self._max_page, fault=fault.kind if fault else None)
         )
 
-    def _count(self, version: str, path: str, asked: Asked) -> Answer:
+    def _count(self, version: str, path: str, asked: Asked, fault: Fault | None) -> Answer:
         table = self.tenant.table(version, path)
         if table is None:
             raise Refused(404, f"Resource '{path}' does not exist.")
@@ -167,26 +188,29 @@ class Graph:
             raise unsupported(
                 "Raw count (/$count) is not supported because the 'ConsistencyLevel:eventual' header is missing."
             )
-        return Answer(body=str(len(chosen(table, asked.query, eventual=True))), content_type="text/plain")
+        number = total(chosen(table, asked.query, eventual=True), fault.kind if fault else None)
+        return Answer(body=str(number), content_type="text/plain")
 
     def _entity(self, asked: Asked) -> Answer:
         found = self.tenant.service_principal(asked.path)
         if found is None:
             raise Refused(404, f"Resource '{asked.path}' does not exist.")
         context = f"{asked.root}/$metadata#servicePrincipals{selected(asked.query)}/$entity"
-        return Answer(body={"@odata.context": context, **select(found, "servicePrincipal", asked)})
+        (entity,) = select([found], "servicePrincipal", asked)
+        return Answer(body={"@odata.context": context, **entity})
 
-    def _batch(self, request: GraphRequest, version: str) -> Answer:
+    def _batch(self, request: GraphRequest, version: str, fault: Fault | None) -> Answer:
         """Answer the members one by one; the order of the answers is not that of the members, as with Graph."""
         if request.in_batch or request.method != "POST":
             raise Refused(405)
+        agent = {"user-agent": request.headers.get("user-agent", "")}
         responses: list[Json] = []
         for member in _members(request.body):
             answer = self.answer(
                 GraphRequest(
                     method=member.method.upper(),
                     target=f"/{version}/{member.url.lstrip('/')}",
-                    headers={name.lower(): value for name, value in member.headers.items()},
+                    headers={name.lower(): value for name, value in member.headers.items()} | agent,
                     in_batch=True,
                 )
             )
@@ -200,6 +224,8 @@ class Graph:
                     "body": _embedded(answer),
                 }
             )
+        if fault and fault.kind == "out-of-order":
+            return Answer(body={"responses": responses[::-1]})
         return Answer(body={"responses": sorted(responses, key=lambda r: uuid("order", r["id"]))})
 
 
@@ -211,7 +237,7 @@ def _members(body: bytes) -> list[_Member]:
     """
     try:
         members = msgspec.json.decode(body, type=_Batch).requests
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(400, f"Invalid batch payload format: {error}.") from None
     if not 1 <= len(members) <= MAX_BATCH:
         raise Refused(400, f"A batch has 1 to {MAX_BATCH} requests, not {len(members)}.")

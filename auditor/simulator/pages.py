@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.simulator.fault import FaultKind
 from auditor.simulator.properties import BETA_ONLY, PROPERTIES
@@ -17,7 +19,7 @@ from auditor.simulator.table import Table
 MAX_TOP = 999
 UNLIMITED = 10**9
 FOREIGN = "https://graph.fabrikam.example"
-_TOKEN = "sample-page-"  # noqa: S105 - a page's, not a credential
+_TOKEN = re.compile(r"sample-page-(?P<start>[0-9]{1,12})(?P<moved>-moved)?(?P<full>-full)?")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -38,15 +40,28 @@ class Asked(Struct, frozen=True, kw_only=True):
         return self.root.endswith("/beta")
 
 
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a page begins, and what a fault of the page before has done to it."""
+
+    start: int = 0
+    """The number of its first item."""
+    moved: bool = False
+    """Its first row gives way to the one before it."""
+    full: bool = False
+    """An empty page led here: this one is not empty again."""
+
+
 def options(query: Mapping[str, str]) -> dict[str, str]:
     """Return query options under their names with `$`; Graph takes them without it as well.
 
     Raises:
-        Refused: an option that the simulator does not know.
+        Refused: an option that the simulator does not know, or a $count that is neither true nor false.
     """
     named = {name if name.startswith("$") else f"${name}": value for name, value in query.items()}
     for name in sorted(named.keys() - OPTIONS):
         raise Refused(400, f"The query option '{name}' is not supported.")
+    if (count := named.get("$count", "true")).lower() not in ("true", "false"):
+        raise Refused(400, f"Invalid value '{count}' for the query option '$count'.")
     return named
 
 
@@ -59,25 +74,40 @@ def page(asked: Asked, table: Table, *, size: int, limit: int, fault: FaultKind 
     query = asked.query
     counted = query.get("$count", "").lower() == "true" and (asked.eventual or not table.advanced)
     items = _ordered(chosen(table, query, eventual=counted), table, query)
-    start = _start(query)
-    size = min(_size(query, size), limit) if table.paged else len(items)
-    end = start + size
+    if fault == "feature-off":
+        items = ()
+    place = _place(query)
+    most = min(_size(query, size), limit)
+    size = most if table.paged else len(items)
     made: Json = {"@odata.context": f"{asked.root}/$metadata#{asked.path}{selected(query)}"}
-    if counted and "$skiptoken" not in query:
-        made["@odata.count"] = len(items)
-    link = _link(asked, end) if end < len(items) else ""
-    if fault == "empty-page":
-        end, link = start, _link(asked, start)
-    elif fault == "foreign-next-link":
-        link = _link(asked, end).replace(asked.root, FOREIGN)
-    elif fault == "repeated-next-link":
-        link = _link(asked, start)
-    elif fault == "missing-last-page" and end + size >= len(items):
-        link = ""
-    if link:
+    if fault == "wrong-count" or (counted and "$skiptoken" not in query):
+        made["@odata.count"] = total(items, fault)
+    shown = () if fault == "empty-page" and not place.full else _shown(items, place, size)
+    if link := _next(asked, place, size, len(items), fault):
         made["@odata.nextLink"] = link
-    made["value"] = [select(item, table.type, asked) for item in items[start:end]]
+    made["value"] = select(shown, table.type, asked)
     return made
+
+
+def _shown(items: Sequence[Json], place: Place, size: int) -> Sequence[Json]:
+    shown = items[place.start : place.start + size]
+    if place.moved and 0 < place.start < len(items):
+        return [items[place.start - 1], *shown[1:]]
+    return shown
+
+
+def _next(asked: Asked, place: Place, size: int, number: int, fault: FaultKind | None) -> str:
+    """Return the link to the page after the one at `place`, of `number` items in all; empty: there is none."""
+    if fault == "empty-page" and not place.full:
+        return _link(asked, replace(place, full=True))
+    if fault == "repeated-next-link":
+        return _link(asked, place)
+    end = place.start + size
+    link = _link(asked, Place(start=end, moved=fault == "moved-row"))
+    if fault == "foreign-next-link":
+        return link.replace(asked.root, f"{FOREIGN}/{asked.root.rpartition('/')[2]}")
+    last = number - size if fault == "missing-last-page" else number
+    return link if end < last else ""
 
 
 def chosen(table: Table, query: Mapping[str, str], *, eventual: bool) -> Sequence[Json]:
@@ -102,18 +132,25 @@ def chosen(table: Table, query: Mapping[str, str], *, eventual: bool) -> Sequenc
     return [item for item in table.items if wanted.test(item)]
 
 
-def select(item: Json, type_: str, asked: Asked) -> Json:
-    """Return the properties that $select names; the id and the type always come along.
+def total(items: Sequence[Json], fault: FaultKind | None) -> int:
+    """Return how many items a count says that there are."""
+    return 0 if fault == "feature-off" else len(items) + (fault == "wrong-count")
+
+
+def select(items: Iterable[Json], type_: str, asked: Asked) -> list[Json]:
+    """Return the items with the properties that $select names; the id and the type always come along.
 
     Raises:
-        Refused: the type has no such property.
+        Refused: the type has no such property, whether there are items or not.
     """
     if not asked.query.get("$select"):
-        return item if asked.beta else {name: v for name, v in item.items() if name not in BETA_ONLY}
+        hidden = frozenset[str]() if asked.beta else BETA_ONLY
+        return [{name: value for name, value in item.items() if name not in hidden} for item in items]
     names = {name.strip() for name in asked.query["$select"].split(",")}
     for name in sorted(names - PROPERTIES[type_]):
         raise Refused(400, f"Could not find a property named '{name}' on type 'microsoft.graph.{type_}'.")
-    return {name: value for name, value in item.items() if name in names | {"id", "@odata.type"}}
+    names |= {"id", "@odata.type"}
+    return [{name: value for name, value in item.items() if name in names} for item in items]
 
 
 def selected(query: Mapping[str, str]) -> str:
@@ -135,31 +172,31 @@ def _size(query: Mapping[str, str], default: int) -> int:
     top = query.get("$top", str(default))
     if "$top" not in query:
         return default
-    if not top.isascii() or not top.isdigit() or not 1 <= int(top) <= MAX_TOP:
+    if not re.fullmatch(r"[0-9]{1,3}", top) or not 1 <= int(top) <= MAX_TOP:
         raise Refused(400, f"Invalid page size specified: '{top}'. Must be between 1 and {MAX_TOP} inclusive.")
     return int(top)
 
 
-def _start(query: Mapping[str, str]) -> int:
-    """Return the number of the page's first item, which the page token hides.
+def _place(query: Mapping[str, str]) -> Place:
+    """Return where the page begins, which the page token hides.
 
     Raises:
         Refused: the token is none of this simulator's.
     """
     if "$skiptoken" not in query:
-        return 0
+        return Place()
     try:
-        text = base64.urlsafe_b64decode(query["$skiptoken"] + "==").decode()
-        head, number = text[: len(_TOKEN)], int(text[len(_TOKEN) :])
+        found = _TOKEN.fullmatch(base64.urlsafe_b64decode(query["$skiptoken"] + "==").decode())
+        if found:
+            return Place(start=int(found["start"]), moved=bool(found["moved"]), full=bool(found["full"]))
     except ValueError:
-        head, number = "", -1
-    if head != _TOKEN or number < 0:
-        raise Refused(400, "The specified page token value is not valid.", code="Directory_ExpiredPageToken")
-    return number
+        pass
+    raise Refused(400, "The specified page token value is not valid.", code="Directory_ExpiredPageToken")
 
 
-def _link(asked: Asked, start: int) -> str:
-    token = base64.urlsafe_b64encode(f"{_TOKEN}{start}".encode()).decode().rstrip("=")
+def _link(asked: Asked, place: Place) -> str:
+    text = f"sample-page-{place.start}{'-moved' * place.moved}{'-full' * place.full}"
+    token = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     kept = {name: value for name, value in asked.query.items() if name not in ("$skiptoken", "$count")}
     query = "&".join(f"{name}={quote(value, safe=',')}" for name, value in kept.items())
     return f"{asked.root}/{quote(asked.path, safe='/()=')}?{query}{'&' if query else ''}$skiptoken={token}"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from msgspec import Struct
 
@@ -20,6 +20,8 @@ Test = Callable[[object], bool]
 OPTIONS = frozenset({"$filter", "$select", "$top", "$count", "$orderby", "$skiptoken"})
 MAX_OR = 15
 """Microsoft Graph refuses directory queries with more alternatives than this."""
+MAX_DEPTH = 20
+"""Brackets, `not` and `any` inside one another that the simulator follows; Microsoft Graph's own limit is unknown."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<mark>[(),])|(?P<any>[\w.]+/any\(\s*\w+\s*:)|(?P<word>[^\s'(),]+))"
@@ -48,8 +50,8 @@ class Filter(Struct, frozen=True, kw_only=True):
 
 def split(target: str) -> tuple[str, dict[str, str]]:
     """Return the decoded path and query options of a request target; `%24filter` and `$filter` are the same."""
-    parts = urlsplit(target)
-    return unquote(parts.path), dict(parse_qsl(parts.query, keep_blank_values=True))
+    path, _, query = target.partition("?")
+    return unquote(path), dict(parse_qsl(query, keep_blank_values=True))
 
 
 def parse_filter(text: str) -> Filter:
@@ -69,6 +71,7 @@ class _Parser:
         self.properties: set[str] = set()
         self.literals: set[str] = set()
         self.ors = 0
+        self.depth = 0
         self.advanced = False
 
     @staticmethod
@@ -133,6 +136,14 @@ class _Parser:
         return lambda item: all(test(item) for test in tests)
 
     def _one(self, variable: str) -> Test:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise unsupported(f"The filter is nested more than {MAX_DEPTH} levels deep.")
+        test = self._term(variable)
+        self.depth -= 1
+        return test
+
+    def _term(self, variable: str) -> Test:
         word = self._next()
         if word == "(":
             test = self._either(variable)

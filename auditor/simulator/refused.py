@@ -10,11 +10,13 @@ _WORDS: Mapping[int, tuple[str, str]] = {
     403: ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
     404: ("Request_ResourceNotFound", "The resource does not exist."),
     405: ("Request_BadRequest", "Specified HTTP method is not allowed for the request target."),
+    410: ("Gone", "The resource is no longer available."),
     429: ("TooManyRequests", "Too many requests."),
     500: ("InternalServerError", "An unexpected error occurred."),
     502: ("BadGateway", "Bad gateway."),
     503: ("ServiceUnavailable", "The service is temporarily unavailable."),
     504: ("GatewayTimeout", "The gateway timed out."),
+    507: ("InsufficientStorage", "The storage quota has been reached."),
 }
 
 

@@ -18,7 +18,9 @@ from auditor.model.snapshot import Snapshot
 from auditor.simulator.bodies import uuid
 from auditor.simulator.fault import Fault
 from auditor.simulator.graph import Call, Graph
+from auditor.simulator.identities import Identities, TokenRequest, Trust
 from auditor.simulator.pages import UNLIMITED
+from auditor.simulator.tokens import Authority
 
 HOST = "127.0.0.1"
 __all__ = ["Call", "Fault", "Running", "Tls", "env_lines", "run_forever", "serve"]
@@ -38,8 +40,9 @@ class Tls(Struct, frozen=True, kw_only=True):
 class Running:
     """A simulator that runs: where it is, its credential, and what it was asked."""
 
-    def __init__(self, graph: Graph, *, url: str, token: str, port: int) -> None:
+    def __init__(self, graph: Graph, authority: Authority | None, *, url: str, token: str, port: int) -> None:
         self._graph = graph
+        self._authority = authority
         self.port = port
         """The TCP port on 127.0.0.1."""
         self.url = url
@@ -57,6 +60,21 @@ class Running:
         """HTTP requests so far; a batch is one."""
         return sum(not call.in_batch for call in self._graph.calls)
 
+    @property
+    def token_requests(self) -> list[TokenRequest]:
+        """Every request for a token so far, where `serve` got `identities`."""
+        return list(self._authority.requests) if self._authority else []
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every token and code given so far; see Authority.given."""
+        return list(self._authority.given) if self._authority else []
+
+    def federated_token(self, trust: Trust, *, audience: str = "", lifetime: int = 600) -> str:
+        """Return a token of another identity provider, where `serve` got `identities`; for `lifetime` seconds."""
+        assert self._authority  # noqa: S101 - what the docstring asks for
+        return self._authority.federated_token(trust, audience=audience, lifetime=lifetime)
+
 
 @contextmanager
 def serve(
@@ -68,6 +86,7 @@ def serve(
     latency: float = 0.0,
     max_page: int = UNLIMITED,
     tls: Tls | None = None,
+    identities: Identities | None = None,
 ) -> Iterator[Running]:
     """Run a simulator of the snapshot's tenant while the `with` block runs.
 
@@ -79,6 +98,7 @@ def serve(
         latency: seconds that every HTTP request takes longer.
         max_page: the most items of a page, whatever `$top` asks, as Graph may give fewer than asked.
         tls: serve HTTPS with this certificate; None serves HTTP.
+        identities: who may sign in; None gives no tokens, and only the simulator's own opens it.
 
     Raises:
         MissingPartError: starlette or uvicorn is not installed.
@@ -97,8 +117,17 @@ def serve(
     scheme = "https" if tls else "http"
     url = tls.url if tls and tls.url else f"{scheme}://{HOST}:{listener.getsockname()[1]}"
     token = _token(snapshot)
-    graph = Graph(snapshot, url=url, token=token, page_size=page_size, faults=faults, max_page=max_page)
-    app = App(graph, latency=latency)
+    authority = Authority(snapshot, identities, graph=url) if identities else None
+    graph = Graph(
+        snapshot,
+        url=url,
+        token=token,
+        page_size=page_size,
+        faults=faults,
+        max_page=max_page,
+        opens=authority.opens if authority else None,
+    )
+    app = App(graph, latency=latency, authority=authority)
     config = uvicorn.Config(
         app,
         http="h11",
@@ -118,7 +147,7 @@ def serve(
     while not server.started:
         time.sleep(0.001)
     try:
-        yield Running(graph, url=url, token=token, port=listener.getsockname()[1])
+        yield Running(graph, authority, url=url, token=token, port=listener.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join()
@@ -130,6 +159,8 @@ def run_forever(
     *,
     ready: Callable[[Running], None],
     until: threading.Event | None = None,
+    faults: tuple[Fault, ...] = (),
+    max_page: int = UNLIMITED,
 ) -> None:
     """Run a simulator until the user interrupts it (or `until` is set); `ready` is called once it answers.
 
@@ -138,9 +169,9 @@ def run_forever(
         UsageError: the port cannot be had.
     """
     end = until or threading.Event()
-    with serve(snapshot, port=port) as running:
-        ready(running)
+    with serve(snapshot, port=port, faults=faults, max_page=max_page) as running:
         try:
+            ready(running)
             while not end.wait(0.2):
                 pass
         except KeyboardInterrupt:

@@ -12,9 +12,9 @@ from itertools import chain
 from typing import Any
 
 from msgspec import UNSET
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
-from auditor.model.directory import ServicePrincipal
+from auditor.model.directory import AppRoleAssignment, ServicePrincipal
 from auditor.model.snapshot import Client, Collected, Complete, Snapshot, Unavailable, items
 from auditor.simulator import audits, bodies
 from auditor.simulator.query import Json
@@ -35,8 +35,11 @@ class Tenant:
         self._snapshot = snapshot
         self._clients = {client.service_principal.id.lower(): client for client in snapshot.clients}
         self._apps = _merged(snapshot)
+        self._bodies = {key: bodies.service_principal(app) for key, app in self._apps.items()}
         self._ids = {app.app_id.lower(): key for key, app in self._apps.items()}
         self._unread = self._unread_resources()
+        self._held = _by_resource(snapshot)
+        self._assigned = self._no_assignments()
         self._tables = {
             "servicePrincipals": self._service_principals(),
             "oauth2PermissionGrants": self._grants(),
@@ -59,7 +62,7 @@ class Tenant:
         if part.startswith(_CAST):
             return _cast(self.table(version, owner), part.removeprefix(_CAST))
         key = self._key(owner)
-        if key not in self._apps:
+        if key not in self._apps and key not in self._held:
             return None
         if key not in self._below:
             self._below[key] = dict(self._parts(key))
@@ -75,7 +78,7 @@ class Tenant:
         found = self._apps.get(key)
         if {key, found.app_id.lower() if found else key} & self._unread:
             raise Refused(403)
-        return bodies.service_principal(found) if found else None
+        return self._bodies[key] if found else None
 
     def _key(self, path: str) -> str:
         """Return the object id, lower case, that a path to a service principal names; else an empty text."""
@@ -99,7 +102,7 @@ class Tenant:
         names = "accountEnabled appId displayName id servicePrincipalNames servicePrincipalType tags"
         return Table(
             type="servicePrincipal",
-            items=[bodies.service_principal(app) for app in self._apps.values()],
+            items=list(self._bodies.values()),
             filters=frozenset(names.split()),
             orders=frozenset({"displayName"}),
             closed=isinstance(self._snapshot.service_principals, Unavailable),
@@ -155,6 +158,11 @@ class Tenant:
         )
         return shared(table, clients, lambda client: client.grant_events)
 
+    def _no_assignments(self) -> Table:
+        """Return what `appRoleAssignedTo` of a resource is without its items."""
+        table = Table(type="appRoleAssignment", filters=frozenset({"principalId"}))
+        return shared(table, self._snapshot.clients, lambda client: client.app_role_assignments)
+
     def _sign_ins(self) -> Table:
         clients = self._snapshot.clients
         table = Table(
@@ -166,26 +174,22 @@ class Tenant:
         return shared(table, clients, lambda client: client.sign_in_activity)
 
     def _parts(self, key: str) -> Iterator[tuple[str, Table]]:
-        """Give what stands below one service principal; below one that was not read closely, nothing."""
+        """Give what stands below one service principal; below one that was not read closely, nothing.
+
+        What clients hold on a resource is known even where the resource itself is not.
+        """
         client = self._clients.get(key)
 
         def part(name: str) -> Collected[Any]:
             return getattr(client, name) if client else _NOTHING
 
-        assigned = [
-            bodies.assignment(assignment)
-            for other in self._clients.values()
-            for assignment in items(other.app_role_assignments)
-            if assignment.resource_id.lower() == key
-        ]
+        yield "appRoleAssignedTo", replace(self._assigned, items=list(map(bodies.assignment, self._held.get(key, ()))))
+        if key not in self._apps:
+            return
         members = whole("directoryObject", part("member_of"), bodies.directory_object)
         yield (
             "appRoleAssignments",
             whole("appRoleAssignment", part("app_role_assignments"), bodies.assignment, "resourceId"),
-        )
-        yield (
-            "appRoleAssignedTo",
-            Table(type="appRoleAssignment", items=assigned, filters=frozenset({"principalId"})),
         )
         yield (
             "oauth2PermissionGrants",
@@ -194,6 +198,15 @@ class Tenant:
         yield "owners", whole("directoryObject", part("owners"), bodies.directory_object)
         yield "memberOf", members
         yield "transitiveMemberOf", members
+
+
+def _by_resource(snapshot: Snapshot) -> dict[str, list[AppRoleAssignment]]:
+    """Return the assignments of all clients by the id, lower case, of the resource that they are on."""
+    found: dict[str, list[AppRoleAssignment]] = {}
+    for client in snapshot.clients:
+        for assignment in items(client.app_role_assignments):
+            found.setdefault(assignment.resource_id.lower(), []).append(assignment)
+    return found
 
 
 def _merged(snapshot: Snapshot) -> dict[str, ServicePrincipal]:

@@ -38,6 +38,8 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
     taken_at: datetime | None = None
     connection: Connection | None = None
     """How to reach and sign in to Microsoft Graph; None: as the environment says."""
+    strict_identity: bool = False
+    """Refuse to read as an identity that could also write."""
     progress: Progress = silent
 
 

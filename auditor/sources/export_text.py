@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from auditor.errors import InputError
+from auditor.model.canonical import from_json
+from auditor.model.text import encoding_of
 from auditor.sources.files import shown
 
 Json = object
@@ -82,16 +84,9 @@ def read_text(data: bytes, *, where: str) -> Text:
 
 
 def _utf8(data: bytes, where: str) -> bytes:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif data[1:2] == b"\0":
-        encoding = "utf-16-le"
-    elif data[:1] == b"\0":
-        encoding = "utf-16-be"
-    else:
-        encoding = "utf-8-sig"
+    encoding = encoding_of(data)
     try:
-        return data.decode(encoding).encode()
+        return data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         raise InputError(
             f"The file is not {encoding.removesuffix('-sig').upper()} text, or it is cut off.",
@@ -103,7 +98,7 @@ def _utf8(data: bytes, where: str) -> bytes:
 def _values(text: bytes) -> tuple[list[Json], list[str]]:
     """Return the values of JSON, else of JSON lines; lines count only when the first is JSON by itself."""
     try:
-        return [msgspec.json.decode(text)], []
+        return [from_json(text)], []
     except msgspec.DecodeError as error:
         whole = error
     values: list[Json] = []
@@ -112,7 +107,7 @@ def _values(text: bytes) -> tuple[list[Json], list[str]]:
         if not line.strip():
             continue
         try:
-            values.append(msgspec.json.decode(line))
+            values.append(from_json(line))
         except msgspec.DecodeError as error:
             if not values:
                 raise whole from None

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from auditor.errors import InputError
+from auditor.model.text import visible
 
 MIB = 2**20
 _MAGIC = b"\x1f\x8b"
-_RATIO, _RATIO_FROM = 250, 64 * MIB
-"""Above 64 MiB, an archive that unpacks to more than 250 times its size was made to fill memory."""
+_RATIO, _SWOLLEN = 250, 64 * MIB
+"""An archive of which 64 MiB unpack to more than 250 times what they were packed in was made to fill memory."""
 
 
 def read(path: Path, *, where: str, limit: int) -> bytes:
@@ -49,8 +50,9 @@ def unpack(data: bytes, *, where: str, limit: int) -> bytes:
     if not data.startswith(_MAGIC):
         return data
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as archive:
-            return _bounded(archive.read, where=where, limit=limit, packed=len(data))
+        packed = io.BytesIO(data)
+        with gzip.GzipFile(fileobj=packed) as archive:
+            return _bounded(archive.read, where=where, limit=limit, packed=packed.tell)
     except EOFError:
         what = "The gzip archive is cut off."
     except (OSError, zlib.error):
@@ -59,9 +61,8 @@ def unpack(data: bytes, *, where: str, limit: int) -> bytes:
 
 
 def shown(text: str, *, limit: int = 120) -> str:
-    """Return a name that somebody else chose, fit for a message: printable characters only, and not long."""
-    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
-    return safe if len(text) <= limit else safe[:limit] + "..."
+    """Return a name that somebody else chose, fit for a message: `visible`, and not long."""
+    return visible(text) if len(text) <= limit else f"{visible(text[:limit])}..."
 
 
 def named(names: Sequence[str], *, limit: int = 20) -> str:
@@ -70,14 +71,19 @@ def named(names: Sequence[str], *, limit: int = 20) -> str:
     return ", ".join(map(shown, names[:limit])) + (f" and {more} more" if more > 0 else "")
 
 
-def _bounded(read_some: Callable[[int], bytes], *, where: str, limit: int, packed: int | None = None) -> bytes:
+def _bounded(
+    read_some: Callable[[int], bytes], *, where: str, limit: int, packed: Callable[[], int] | None = None
+) -> bytes:
+    """Return all that `read_some` gives; `packed` tells how much of an archive it has taken in so far."""
     chunks: list[bytes] = []
-    size = 0
+    size = swollen = taken = 0
     while chunk := read_some(MIB):
         chunks.append(chunk)
         size += len(chunk)
-        if size > limit or (packed is not None and size > _RATIO_FROM and size > _RATIO * packed):
-            kind = "The file" if packed is None else "The unpacked archive"
+        before, taken = taken, packed() if packed else size
+        swollen += len(chunk) if len(chunk) > _RATIO * (taken - before) else 0
+        if size > limit or swollen > _SWOLLEN:
+            kind = "The unpacked archive" if packed else "The file"
             bound = f"more than {limit // MIB} MiB" if size > limit else f"over {_RATIO} times the archive"
             raise InputError(f"{kind} is too large ({bound}).", where=where, advice="Check that it is the right file.")
     return b"".join(chunks)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import UNSET, Struct, ValidationError
 from msgspec.structs import replace
@@ -21,7 +21,9 @@ from auditor import __version__
 from auditor.errors import UsageError
 from auditor.graph import endpoints, wire
 from auditor.graph.auth import Claims, Connection, SignIn, connection
+from auditor.graph.identity import require_read_only, writes
 from auditor.knowledge.identify import identify
+from auditor.knowledge.permissions import RESOURCES
 from auditor.model.directory import (
     AppRoleAssignment,
     DirectoryObject,
@@ -41,9 +43,10 @@ from auditor.model.snapshot import (
     Unavailable,
     items,
 )
-from auditor.sources import SourceKind, SourceRequest
+from auditor.sources import SourceKind, SourceRequest, cross_check
 
 if TYPE_CHECKING:
+    from auditor.graph.client import GraphClient
     from auditor.graph.reader import Call, Reader
 
 T = TypeVar("T")
@@ -53,7 +56,7 @@ def read(request: SourceRequest) -> Snapshot:
     """Return the tenant as it is now.
 
     Raises:
-        SignInError: no token could be had, or Graph does not take it.
+        SignInError: no token could be had, Graph does not take it, or it could write and must not.
         GraphError: Microsoft Graph could not be reached.
         UsageError: an appId to audit is not in the tenant, or the simulator's address is not on this machine.
     """
@@ -79,32 +82,50 @@ async def _read(request: SourceRequest, reached_by: Connection) -> Snapshot:
 
     async with GraphClient(reached_by) as client:
         reader = Reader(client, progress=lambda sent: request.progress("Microsoft Graph requests", sent, None))
-        tenant = await _tenant(reader)
-        tenant_id = next((o.id for o in items(tenant.organization)), client.claims.tid.lower())
-        apps = _identified(request, tenant.service_principals, tenant_id)
-        clients, notes, records = await _clients(reader, apps)
-        resources = await _resources(reader, clients)
-        claims = client.claims
+        return await read_tenant(request, client, reader)
+
+
+async def read_tenant(request: SourceRequest, client: GraphClient, reader: Reader) -> Snapshot:
+    """Return the tenant that `client` and its `reader` reach; see `read`."""
+    claims = await client.identify()
+    if request.strict_identity:
+        require_read_only(claims)
+    writable = writes(claims)
+    tenant = await _tenant(reader)
+    client.require_taken()
+    tenant_id = next((o.id for o in items(tenant.organization)), claims.tid.lower())
+    apps = _identified(request, tenant.service_principals, tenant_id)
+    read_ = await _apps(reader, apps, tenant)
+    third = await _resources(reader, read_, tenant.service_principals)
+    records = (record.activity_date_time for app in read_ for record in items(app.records))
     return Snapshot(
         tool_version=__version__,
-        taken_at=datetime.now(UTC).replace(microsecond=0),
+        taken_at=reader.now().replace(microsecond=0),
         taken_at_basis="clock",
         profile=request.profile.id,
-        source=_source(reached_by, claims),
+        source=_source(client.connection, claims),
         tenant_id=tenant_id,
         organization=tenant.organization,
         enabled_members=tenant.enabled_members,
         service_principals=tenant.service_principals,
-        resources=resources,
-        clients=clients,
-        audit_log_since=min((*tenant.oldest_audit, *records), default=None),
-        notes=(*tenant.notes, *notes),
+        resources=third.resources,
+        clients=third.clients,
+        audit_log_since=min((*(when for when in items(tenant.oldest_audit) if when), *records), default=None),
+        notes=(
+            *((f"The identity that read could also write: {', '.join(writable)}.",) if writable else ()),
+            *tenant.notes,
+            *(app.note for app in read_ if app.note),
+        ),
     )
 
 
 def _source(reached_by: Connection, claims: Claims) -> Source:
-    kind = "simulator" if reached_by.simulated else "tenant"
-    return Source(kind=kind, reader_app_id=claims.appid.lower(), reader_object_id=claims.oid.lower())
+    return Source(
+        kind="simulator" if reached_by.simulated else "tenant",
+        cloud=reached_by.cloud.name,
+        reader_app_id=claims.appid.lower(),
+        reader_object_id=claims.oid.lower(),
+    )
 
 
 class _Tenant(Struct, frozen=True, kw_only=True):
@@ -113,30 +134,33 @@ class _Tenant(Struct, frozen=True, kw_only=True):
     service_principals: Collected[ServicePrincipal]
     organization: Collected[Organization]
     enabled_members: Collected[int]
-    oldest_audit: tuple[datetime, ...]
+    oldest_audit: Collected[datetime | None]
+    any_sign_in: Collected[bool]
     notes: tuple[str, ...]
 
 
 async def _tenant(reader: Reader) -> _Tenant:
-    """Read what is the tenant's: the listings page by page, beside one batch for the rest."""
-    listing, publishers, (organization, members, oldest) = await asyncio.gather(
+    """Read what is the tenant's: the listings page by page, beside one batch a version for the rest."""
+    listing, publishers, (organization, members, again, oldest, sign_in) = await asyncio.gather(
         reader.get_all(_call(endpoints.SERVICE_PRINCIPALS, ServicePrincipal)),
         reader.get_all(_call(endpoints.PUBLISHERS, ServicePrincipal)),
         reader.get_many(
             (
                 _call(endpoints.ORGANIZATION, Organization),
                 _call(endpoints.ENABLED_MEMBERS, decode=_count),
-                _call(endpoints.OLDEST_AUDIT, decode=_oldest),
+                _call(endpoints.ENABLED_MEMBERS_AGAIN, decode=_count),
+                _call(endpoints.OLDEST_AUDIT, decode=_first_time),
+                _call(endpoints.ANY_SIGN_IN, decode=_any),
             )
         ),
     )
-    names = publishers
     return _Tenant(
-        service_principals=_published(listing, names),
-        organization=organization,
-        enabled_members=members,
-        oldest_audit=items(oldest),
-        notes=() if isinstance(names, Complete) else (f"publisher names: {names.why}",),
+        service_principals=_published(cross_check.listing(listing, publishers), publishers),
+        organization=cross_check.one(organization, "organization"),
+        enabled_members=cross_check.same_count(members, again),
+        oldest_audit=oldest,
+        any_sign_in=sign_in,
+        notes=() if isinstance(publishers, Complete) else (f"publisher names: {publishers.why}",),
     )
 
 
@@ -172,44 +196,53 @@ def _identified(request: SourceRequest, listing: Collected[ServicePrincipal], te
     return [app.service_principal for app in identification.apps]
 
 
-async def _clients(
-    reader: Reader, apps: Sequence[ServicePrincipal]
-) -> tuple[tuple[Client, ...], tuple[str, ...], tuple[datetime, ...]]:
-    """Read everything about the apps in one go; also return remarks, and the times of all audit records seen."""
-    calls = [call for app in apps for call in _client_calls(app)]
+class _App(Struct, frozen=True, kw_only=True):
+    """What the second round trip brings of one app."""
+
+    client: Client
+    note: str
+    records: Collected[GrantEvent]
+    """All records about the app, of those too that grant nothing."""
+
+
+async def _apps(reader: Reader, apps: Sequence[ServicePrincipal], tenant: _Tenant) -> list[_App]:
+    """Read everything about the apps in one go."""
+    calls = [call for app in apps for call in _app_calls(app)]
     answers = await reader.get_many(calls) if calls else ()
     width = len(calls) // len(apps) if apps else 1
-    clients, notes, times = [], [], []
-    for number, app in enumerate(apps):
-        own, assignments, grants, owners, member_of, events, activity = answers[number * width :][:width]
-        records = events
-        times += [event.activity_date_time for event in items(records)]
-        if not isinstance(own, Complete):
-            notes.append(f"{app.app_id}: the listing's fields stand; the app itself could not be read: {own.why}")
-        clients.append(
-            Client(
-                service_principal=_merged(app, own),
-                app_role_assignments=assignments,
-                oauth2_permission_grants=grants,
-                owners=owners,
-                member_of=member_of,
-                sign_in_activity=activity,
-                grant_events=_only(records, wire.is_grant),
-            )
-        )
-    return tuple(clients), tuple(notes), tuple(times)
+    return [_app(app, answers[number * width :][:width], tenant) for number, app in enumerate(apps)]
 
 
-def _client_calls(app: ServicePrincipal) -> tuple[Call, ...]:
+def _app_calls(app: ServicePrincipal) -> tuple[Call, ...]:
     return (
         _call(endpoints.SERVICE_PRINCIPAL, ServicePrincipal, app.id),
         _call(endpoints.APP_ROLE_ASSIGNMENTS, AppRoleAssignment, app.id),
         _call(endpoints.OAUTH2_PERMISSION_GRANTS, OAuth2PermissionGrant, app.id),
+        _call(endpoints.GRANTS_OF_CLIENT, OAuth2PermissionGrant, app.id),
         _call(endpoints.OWNERS, DirectoryObject, app.id),
+        _call(endpoints.OWNER_COUNT, id_=app.id, decode=_count),
         _call(endpoints.MEMBER_OF, DirectoryObject, app.id),
+        _call(endpoints.MEMBER_OF_COUNT, id_=app.id, decode=_count),
         _call(endpoints.DIRECTORY_AUDITS, GrantEvent, app.id),
         _call(endpoints.SIGN_IN_ACTIVITY, SignInActivity, app.app_id),
     )
+
+
+def _app(app: ServicePrincipal, answers: Sequence[Collected[Any]], tenant: _Tenant) -> _App:
+    own, roles, grants, grants_again, owners, owner_count, member_of, member_count, events, activity = answers
+    records = cross_check.switched_on(events, tenant.oldest_audit, "The directory audit log")
+    client = Client(
+        service_principal=_merged(app, own),
+        app_role_assignments=roles,
+        oauth2_permission_grants=cross_check.grants(grants, grants_again),
+        owners=cross_check.counted(owners, owner_count),
+        member_of=cross_check.counted(member_of, member_count),
+        sign_in_activity=cross_check.switched_on(activity, tenant.any_sign_in, "The report of sign-ins"),
+        grant_events=_only(records, wire.is_grant),
+    )
+    unread = "" if isinstance(own, Complete) else own.why
+    note = f"{app.app_id}: the listing's fields stand; the app itself could not be read: {unread}" if unread else ""
+    return _App(client=client, note=note, records=records)
 
 
 def _merged(listed: ServicePrincipal, own: Collected[ServicePrincipal]) -> ServicePrincipal:
@@ -220,15 +253,56 @@ def _merged(listed: ServicePrincipal, own: Collected[ServicePrincipal]) -> Servi
     return replace(ServicePrincipal(**kept), app_roles=UNSET, oauth2_permission_scopes=UNSET)
 
 
-async def _resources(reader: Reader, clients: Sequence[Client]) -> Collected[ServicePrincipal]:
-    """Read the resources that the clients hold grants on, each once."""
-    ids = sorted(
-        {a.resource_id for client in clients for a in items(client.app_role_assignments)}
-        | {g.resource_id for client in clients for g in items(client.oauth2_permission_grants)}
+class _Resources(Struct, frozen=True, kw_only=True):
+    """What the third round trip brings."""
+
+    resources: Collected[ServicePrincipal]
+    clients: tuple[Client, ...]
+    """The apps' clients, their assignments and records confirmed."""
+
+
+async def _resources(reader: Reader, apps: Sequence[_App], listing: Collected[ServicePrincipal]) -> _Resources:
+    """Read the resources that the apps hold grants on, and from their side who holds their roles."""
+    clients = [app.client for app in apps]
+    held = {a.resource_id for client in clients for a in items(client.app_role_assignments)}
+    named = sorted(held | {g.resource_id for client in clients for g in items(client.oauth2_permission_grants)})
+    known = {sp.id for sp in items(listing) if sp.app_id in RESOURCES.values()} if apps else set()
+    sides = sorted(held | known)
+    logged = [app for app in apps if items(app.records)]
+    answers = await reader.get_many(
+        (
+            *(_call(endpoints.RESOURCE, ServicePrincipal, id_) for id_ in named),
+            *(_call(endpoints.APP_ROLE_ASSIGNED_TO, AppRoleAssignment, id_) for id_ in sides),
+            *(
+                _call(endpoints.FIRST_GRANT_EVENT, id_=app.client.service_principal.id, decode=_first_id)
+                for app in logged
+            ),
+        )
     )
+    published, assigned, firsts = answers[: len(named)], answers[len(named) :][: len(sides)], answers[-len(logged) :]
+    first_of = {app.client.service_principal.id: first for app, first in zip(logged, firsts, strict=False)}
+    return _Resources(
+        resources=_published_by(named, published),
+        clients=tuple(_confirmed(app, assigned, first_of.get(app.client.service_principal.id)) for app in apps),
+    )
+
+
+def _confirmed(app: _App, assigned: Sequence[Collected[AppRoleAssignment]], first: Collected[str] | None) -> Client:
+    client = app.client
+    records = cross_check.reaches_back(app.records, first) if first else app.records
+    return replace(
+        client,
+        app_role_assignments=cross_check.assignments(
+            client.app_role_assignments, client.service_principal.id, assigned
+        ),
+        grant_events=_only(records, wire.is_grant),
+    )
+
+
+def _published_by(ids: Sequence[str], answers: Sequence[Collected[ServicePrincipal]]) -> Collected[ServicePrincipal]:
+    """Return the resources of these ids as one collection."""
     if not ids:
         return Complete(items=())
-    answers = await reader.get_many([_call(endpoints.RESOURCE, ServicePrincipal, id_) for id_ in ids])
     read_ = [sp for answer in answers for sp in items(answer)]
     faults = tuple(fault for answer in answers for fault in answer.faults)
     lost = {id_: answer for id_, answer in zip(ids, answers, strict=True) if not isinstance(answer, Complete)}
@@ -266,11 +340,23 @@ def _count(body: object) -> int:
     return count
 
 
-def _oldest(body: object) -> datetime:
-    """Return the time of the only record of a page."""
-    records = body.get("value") if isinstance(body, Mapping) else None
-    first = records[0] if isinstance(records, list) and records else None
-    when = wire.moment(first.get("activityDateTime")) if isinstance(first, Mapping) else None
-    if when is None:
-        raise ValidationError("Expected a record - at `value[0]`")
-    return when
+def _any(body: object) -> bool:
+    """Return whether a page holds a row."""
+    return bool(_rows(body))
+
+
+def _first_time(body: object) -> datetime | None:
+    """Return the time of the first record of a page; None where there is none."""
+    return next((wire.moment(row.get("activityDateTime")) for row in _rows(body)), None)
+
+
+def _first_id(body: object) -> str:
+    """Return the id of the first record of a page; empty where there is none."""
+    return next((str(row.get("id") or "") for row in _rows(body)), "")
+
+
+def _rows(body: object) -> list[Mapping[str, object]]:
+    rows = body.get("value") if isinstance(body, Mapping) else None
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ValidationError("Expected a list - at `value`")
+    return rows

@@ -58,7 +58,7 @@ def prepare(
     named = set(profile_names()) & set(configuration.apps)
     profiles = {name: load_profile(name) for name in sorted(named | {app})}
     check_configuration(configuration, profiles=profiles, where=where)
-    check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], str(config or where))
+    check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], where)
     used = configuration != Configuration()
     return Prepared(
         rulebook=rulebook,

@@ -102,5 +102,5 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 def test_nothing_that_steers_a_terminal_is_printed() -> None:
-    assert printable("a\x1b[31mb\u202ec\nd") == "a�[31mb�c\nd"
+    assert printable("a\x1b[31mb\u202ec\nd") == "a\u2039U+001B\u203a[31mb\u2039U+202E\u203ac\nd"
     assert module.__doc__

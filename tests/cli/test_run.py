@@ -198,3 +198,11 @@ def test_a_waiver_without_expiry_is_refused(run: Run, tmp_path: Path) -> None:
     ran = run("run", "--graph-export", EXPORT, "--out", "out")
     assert ran.code == 2
     assert "expires" in ran.err
+
+
+def test_a_file_has_no_identity_to_be_strict_about(run: Run, tmp_path: Path) -> None:
+    """--strict-identity is for a tenant."""
+    ran = run("run", "--snapshot", "tenant.json", "--strict-identity", "--out", "out")
+    assert ran.code == 2
+    assert "--strict-identity" in ran.err
+    assert not (tmp_path / "out").exists()

@@ -88,7 +88,7 @@ def resources() -> tuple[ServicePrincipal, ...]:
 def assignment(client: ServicePrincipal, resource: ServicePrincipal, role: str) -> AppRoleAssignment:
     """Return an app-role assignment; its id is opaque and case-sensitive, as Graph's are."""
     return AppRoleAssignment(
-        id=f"AsSiGn-{client.app_id[:4]}-{role[:8]}",
+        id=f"AsSiGn-{client.id[:8]}-{role[:8]}",
         app_role_id=role,
         principal_id=client.id,
         principal_type="ServicePrincipal",

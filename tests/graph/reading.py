@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import httpx
 from msgspec.structs import replace
 
 from auditor.graph import endpoints, wire
 from auditor.graph.auth import simulator_connection
-from auditor.graph.client import GraphClient
+from auditor.graph.client import TIMEOUT, GraphClient
 from auditor.graph.endpoints import Endpoint
 from auditor.graph.reader import Call, Reader
 from auditor.model.directory import ServicePrincipal
@@ -42,12 +43,19 @@ class Time:
         return START + timedelta(seconds=self.seconds)
 
 
-def run(url: str, use: Callable[[Reader], Awaitable[Any]], time: Time | None = None, token: str = TOKEN) -> Any:
+def run(
+    url: str,
+    use: Callable[[Reader], Awaitable[Any]],
+    time: Time | None = None,
+    token: str = TOKEN,
+    timeout: httpx.Timeout = TIMEOUT,
+) -> Any:
     """Run `use` with a reader of the server at `url`."""
     passing = time or Time()
 
     async def go() -> Any:
-        async with GraphClient(simulator_connection(url, token), now=passing.now) as client:
+        to = simulator_connection(url, token)
+        async with GraphClient(to, now=passing.now, sleep=passing.sleep, timeout=timeout) as client:
             return await use(Reader(client, sleep=passing.sleep, clock=lambda: passing.seconds, now=passing.now))
 
     return asyncio.run(go())

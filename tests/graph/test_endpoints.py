@@ -30,7 +30,7 @@ def test_keys_of_certificates_are_never_asked_for() -> None:
     assert not [e for e in ENDPOINTS if "keyCredentials" in dict(e.query).get("$select", "")]
 
 
-@pytest.mark.parametrize("endpoint", READS, ids=lambda e: f"{e.version}{e.target('ID')}"[:60])
+@pytest.mark.parametrize("endpoint", READS, ids=lambda e: f"{e.version}{e.target('ID')}"[:120])
 def test_every_call_needs_a_read_permission(endpoint: Endpoint) -> None:
     """One that reads and cannot write, for apps and for people; and every call says what it is for."""
     for permission in (endpoint.application, endpoint.delegated):

@@ -174,7 +174,7 @@ def test_files(tmp_path: Path) -> None:
         load(file, Document)
     assert caught.value.where == f"{file}:2"
     file.write_bytes(b"#" * (MAX_BYTES + 1))
-    with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
+    with pytest.raises(ConfigurationError, match="larger than 512 KiB"):
         load(file, Document)
     with pytest.raises(ConfigurationError, match="No such file"):
         load(tmp_path / "absent.yaml", Document)

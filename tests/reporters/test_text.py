@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from auditor.reporters.text import cell, cut, day, host, https_only, odd_letters, prose, steps, visible, when
-from tests.hostile import FORMULAS, HOSTILE, URLS
+from auditor.model.text import visible
+from auditor.reporters.text import cell, cut, day, host, https_only, odd_letters, prose, steps, when
+from tests.hostile import FORMULAS, HOSTILE, URLS, named
 
 TRIGGERS = "=+-@\t\r\0\uff1d\uff0b\uff0d\uff20"
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
+@pytest.mark.parametrize("text", HOSTILE, ids=named)
 def test_cells_never_begin_a_formula(text: str) -> None:
     """A cell begins with no trigger, blanks before it or not, and neither does what stands behind a semicolon."""
     for part in cell(text).split(";"):

@@ -119,10 +119,11 @@ def test_members_are_throttled_on_their_own(start: Start, tenant: Snapshot) -> N
     assert first["0"]["headers"]["Retry-After"] == "7"
     assert second["0"]["status"] == 200
     assert running.requests == 2
+    agent = client.headers["user-agent"]
     assert running.calls[:3] == [
-        Call("POST", "/v1.0/$batch", in_batch=False),
-        Call("GET", "/v1.0/organization", in_batch=True),
-        Call("GET", "/v1.0/applications", in_batch=True),
+        Call("POST", "/v1.0/$batch", in_batch=False, agent=agent),
+        Call("GET", "/v1.0/organization", in_batch=True, agent=agent),
+        Call("GET", "/v1.0/applications", in_batch=True, agent=agent),
     ]
 
 

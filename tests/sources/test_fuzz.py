@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from time import perf_counter
 from typing import Any
 
@@ -16,14 +18,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.errors import AuditorError
+from auditor.graph import wire
 from auditor.model import canonical
 from auditor.model.snapshot import Complete, Partial, Snapshot, Unavailable, items
+from auditor.sources.export_collections import Saved, collected
+from auditor.sources.export_collections import rows as rows_of
+from auditor.sources.export_folder import Folder
+from auditor.sources.export_users import USERS
+from auditor.sources.graph_export import _AUDITS, _GRANTS, _ORGANIZATION, _SERVICE_PRINCIPALS, _SIGN_INS
 from auditor.sources.snapshot_file import decode, encode
-from tests.sources.exports import OF_ROOMS, ROOMS, assignment, lay, read, rooms, whole
+from tests.fuzz.mutation import VALUES, archive, places
+from tests.fuzz.targets import export
+from tests.sources.exports import OF_ROOMS, ROOMS, assignment, grant, lay, read, rooms, whole
 
 EACH = timedelta(seconds=2)
 FEW = settings(max_examples=200, deadline=EACH, suppress_health_check=[HealthCheck.too_slow])
-MANY = settings(FEW, max_examples=20_000)
+MANY = settings(FEW, max_examples=4_000)
 
 FILES = {name: json.dumps(content).encode() for name, content in whole().items()}
 FILES[f"{OF_ROOMS}/owners.json"] = b'[{"Id": "a", "AdditionalProperties": {"@odata.type": "#microsoft.graph.user"}}]'
@@ -137,9 +147,120 @@ def test_any_snapshot_is_read_or_refused(data: bytes) -> None:
 @MANY
 @given(EXPORT, ANY_SNAPSHOT)
 def test_many_files_are_read_or_refused(changed: tuple[str, bytes], data: bytes) -> None:
-    """The same for a hundred times as many."""
+    """The same for many more; tests/fuzz gives the importers further inputs by seed."""
     holds(export_with(*changed))
     holds(snapshot_of(data))
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32 - 1))
+def test_an_export_with_a_changed_structure_is_read_or_refused(seed: int) -> None:
+    """The export of tests/exports with one file changed: types, keys, nesting, numbers, encodings, archives."""
+    export(seed)
+
+
+def kinds() -> Iterator[tuple[str, Saved[Any], list[Any]]]:
+    """Yield every kind of saved answer, with the file that holds it and rows of it that are fine."""
+    of_an_app = {
+        "appRoleAssignments": wire.app_role_assignment,
+        "oauth2PermissionGrants": wire.oauth2_permission_grant,
+        "owners": wire.directory_object,
+        "transitiveMemberOf": wire.directory_object,
+    }
+    saved: list[Saved[Any]] = [_SERVICE_PRINCIPALS, _ORGANIZATION, _GRANTS, _SIGN_INS, _AUDITS, USERS]
+    saved += [
+        Saved(path=f"{OF_ROOMS}/{leaf}", call="GET x", decode=decode_one, key=lambda item: item.id)
+        for leaf, decode_one in of_an_app.items()
+    ]
+    more: dict[str, list[Any]] = {
+        _GRANTS.path: [grant(1), grant(2)],
+        _SIGN_INS.path: [{"appId": "a", "lastSignInActivity": {"lastSignInDateTime": "2026-11-19T00:00:00Z"}}],
+        f"{OF_ROOMS}/transitiveMemberOf": [{"id": "a", "@odata.type": "#microsoft.graph.group"}],
+    }
+    for kind in saved:
+        rows = json.loads(FILES.get(f"{kind.path}.json", b"[]"))
+        yield f"{kind.path}.json", kind, more.get(kind.path) or (rows["value"] if isinstance(rows, dict) else rows)
+
+
+@pytest.mark.parametrize(("name", "kind", "good"), [pytest.param(*kind, id=kind[1].path) for kind in kinds()])
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_rows_of_every_kind_are_items_repetitions_or_rejections(
+    name: str, kind: Saved[Any], good: list[Any], seed: int
+) -> None:
+    """Rows in = items + repeated + rejected, and whatever is rejected or told as a fault makes the answer Partial."""
+    random = Random(seed)
+    assert good
+    rows = [random.choice(good) if random.random() < 0.5 else changed_row(random, good) for _ in range(8)]
+    data = json.dumps({"value": rows}).encode("utf-8", "surrogatepass")
+    with tempfile.TemporaryDirectory() as folder:
+        export_folder = Folder(lay(Path(folder), {name: data}), where="sample")
+        answer = export_folder.answer(kind.path)
+        assert answer is not None
+        told = rows_of(answer, kind)
+        found = collected(answer, told)
+    assert len(rows) == len(answer.items) == len(told.items) + told.repeated + len(told.rejected)
+    assert all(reason.partition(": ")[2] for reason in told.rejected)
+    assert isinstance(found, Partial if told.rejected else Complete)
+    if isinstance(found, Partial):
+        assert f"{len(told.rejected)} of {len(rows)} rows could not be read" in found.why
+
+
+def changed_row(random: Random, good: list[Any]) -> Any:
+    """Return a good row with one change, or a value that is no row."""
+    if random.random() < 0.2:
+        return deepcopy(random.choice(VALUES[:30]))
+    row = deepcopy(random.choice(good))
+    inner, key = random.choice(places(row))
+    if isinstance(inner, dict) and random.random() < 0.3:
+        del inner[key]
+    else:
+        inner[key] = deepcopy(random.choice(VALUES[:30]))
+    return row
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 100_000,
+        b'[{"Id":' * 100_000,
+        b'{"value":' * 5_000 + b"[]" + b"}" * 5_000,
+        b'[{"id": "a", "accountEnabled": 1' + b"0" * 5_000 + b"}]",
+        b'[{"id": "a", "n": 1e999}]',
+        gzip.compress(b"[" + b" " * 2**26 + b"]" + b" " * 2**26),
+        gzip.compress(b'[{"id": "a"}]')[:-4],
+        archive({"../../users.json": b"[]"}),
+        "[]".encode("utf-32"),
+        b"\x00",
+        b'[{"id": "a"}]\n\xff\n',
+    ],
+    ids=["lists", "objects", "pages", "digits", "infinity", "bomb", "cut", "zip", "UTF-32", "NUL", "bytes"],
+)
+def test_named_files_leave_their_collection_unavailable(data: bytes) -> None:
+    """What cannot be read at all is told with the file's name, and everything else is read."""
+    snapshot = export_with("users.json", data)
+    assert isinstance(snapshot, Snapshot)
+    assert isinstance(snapshot.enabled_members, Unavailable)
+    assert snapshot.enabled_members.why.startswith("users.json: ")
+    assert isinstance(rooms(snapshot).app_role_assignments, Complete)
+
+
+def test_an_audit_record_that_is_nested_deeply_loses_its_text_only() -> None:
+    """A property whose text is JSON, 100,000 lists deep, is taken as text; the record stays."""
+    [event] = json.loads(FILES["auditLogs/directoryAudits.json"])
+    event["targetResources"][0]["modifiedProperties"][0]["newValue"] = "[" * 100_000
+    assert wire.grant_event(event).target_id == "[" * 100_000
+
+
+def test_links_and_names_that_lead_out_are_not_followed(tmp_path: Path) -> None:
+    """A link to a file or folder elsewhere, itself included, is told and not read."""
+    place = lay(tmp_path / "export", {k: v for k, v in FILES.items() if k != "users.json"})
+    lay(tmp_path / "other", {"users.json": FILES["users.json"]})
+    (place / "users.json").symlink_to(tmp_path / "other" / "users.json")
+    (place / "loop").symlink_to(place)
+    snapshot = read(place)
+    assert isinstance(snapshot.enabled_members, Unavailable)
+    assert sum("a link, which is not followed" in note for note in snapshot.notes) == 2
 
 
 GOOD = st.integers(0, 5).map(assignment)

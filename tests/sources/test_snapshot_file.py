@@ -123,7 +123,7 @@ def test_a_damaged_archive_is_refused(sample: Snapshot) -> None:
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive made to fill memory is stopped by its ratio before it is unpacked whole."""
-    monkeypatch.setattr(files, "_RATIO_FROM", 2 * files.MIB)
+    monkeypatch.setattr(files, "_SWOLLEN", 2 * files.MIB)
     bomb = gzip.compress(b" " * (20 * files.MIB))
     assert "times the archive" in refused(bomb).what
 

@@ -160,10 +160,12 @@ def test_without_the_organization_the_token_names_the_tenant() -> None:
     assert found.tenant_id == TENANT
 
 
-def test_without_publisher_names_the_rest_stands() -> None:
-    """The beta listing is a help: without it the names are UNSET, which is noted, and the listing is Complete."""
+def test_without_the_beta_listing_names_and_confirmation_are_missing() -> None:
+    """The publishers' names are UNSET, which is noted, and nothing confirms the listing: Partial, with all items."""
     found = snapshot_of(contoso(), Fault(match=r"/beta/servicePrincipals\?", status=403, times=0))
-    assert isinstance(found.service_principals, Complete)
+    assert isinstance(found.service_principals, Partial)
+    assert "not confirmed by the beta version's list: HTTP 403" in found.service_principals.why
+    assert len(found.service_principals.items) == 11
     assert {sp.publisher_name for sp in found.service_principals.items} == {UNSET}
     assert any("publisher names" in note for note in found.notes)
 
@@ -238,19 +240,20 @@ def test_an_answer_without_a_count_is_not_zero_accounts() -> None:
     assert isinstance(found.enabled_members, Partial)
     assert items(found.enabled_members) == ()
     assert "@odata.count" in found.enabled_members.why
-    assert isinstance(found.organization, Complete)
+    assert isinstance(found.organization, Partial)
+    assert "every tenant has one" in found.organization.why
     assert (found.tenant_id, found.clients, found.source.reader_app_id) == ("", (), "")
     assert isinstance(found.resources, Complete)
 
 
 def test_a_tenant_without_zoom_has_no_clients() -> None:
-    """And no resources to read: Complete, in one round trip."""
+    """And no resources to read: Complete, in one round trip of two listings and a batch for each version."""
     tenant = contoso()
     only_others = Complete(items=tuple(app(guid(f"app {n}"), f"Sample app {n}") for n in range(3)))
     bare = replace(tenant, clients=(), service_principals=only_others, resources=Complete(items=()))
     with serve(bare) as running:
         found = read(request(running))
-        assert running.requests == 3
+        assert running.requests == 4
     assert found.clients == ()
     assert found.resources == Complete(items=())
 

