@@ -170,6 +170,12 @@ def simulator_connection(url: str, token: str) -> Connection:
     if not token:
         advice = "Set it to the one that `simulate` wrote."
         raise UsageError("The simulator's token is missing.", where=SIMULATOR_TOKEN, advice=advice)
+    if not (token.isascii() and token.isprintable()):
+        raise UsageError(
+            "The simulator's token holds a character that no token has.",
+            where=SIMULATOR_TOKEN,
+            advice="Set it to the one that `simulate` wrote, without a line end.",
+        )
     secret = Secret(token)
 
     def credential() -> Credential:

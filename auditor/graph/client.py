@@ -258,6 +258,9 @@ class GraphClient:
 
 
 def _reason(error: httpx.TransportError) -> str:
+    """Return what a message says of an error; h11's own words of a bad request repeat its headers, the token too."""
+    if isinstance(error, httpx.LocalProtocolError):
+        return type(error).__name__
     return one_line(f"{type(error).__name__} {error}", 200)
 
 

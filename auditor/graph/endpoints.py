@@ -64,6 +64,7 @@ _GRANTS = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")
 _ORGANIZATIONS = ("Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 _USERS = ("User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 _GLOBAL = ("public",)
+_LOGGED = ("public", "us-gov-l4", "us-gov-l5")
 _COUNT = (("$count", "true"), ("$top", "1"), ("$select", "id"))
 _EVENTUAL = (("ConsistencyLevel", "eventual"),)
 _READERS = "none (Directory Readers where the tenant restricts members)"
@@ -86,7 +87,7 @@ PUBLISHERS = Endpoint(
     delegated="Application.Read.All",
     role=_READERS,
     purpose="Who publishes each enterprise app, verified or not.",
-    note="v1.0 does not know publisherName. Without this call apps are told by all their other marks.",
+    note="v1.0 does not know publisherName. The list also confirms that of v1.0, which is not taken for whole without.",
 )
 SERVICE_PRINCIPAL = Endpoint(
     path="/servicePrincipals/{id}",
@@ -143,12 +144,14 @@ APP_ROLE_ASSIGNED_TO = Endpoint(
 )
 GRANTS_OF_CLIENT = Endpoint(
     path="/oauth2PermissionGrants",
-    query=(("$filter", "clientId eq '{id}'"), _TOP),
+    query=(("$filter", "clientId eq '{id}'"),),
     application="Directory.Read.All",
     also=_GRANTS,
     delegated="Directory.Read.All",
     role=_READERS,
     purpose="The same delegated permissions from the tenant's list, to be compared.",
+    note="Without $top: with $filter beside it Graph has lost the link to the next page elsewhere "
+    "(https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/1054).",
 )
 OWNERS = Endpoint(
     path="/servicePrincipals/{id}/owners",
@@ -217,8 +220,10 @@ DIRECTORY_AUDITS = Endpoint(
     application="AuditLog.Read.All",
     delegated="AuditLog.Read.All",
     role="Reports Reader",
+    clouds=_LOGGED,
     purpose="Who granted an audited app what, and when.",
-    note="Kept for 7 days without and 30 days with an Entra ID P1 licence.",
+    note="Kept for 7 days without and 30 days with an Entra ID P1 licence. Copies of its page differ: some ask for "
+    "Directory.Read.All beside it.",
 )
 OLDEST_AUDIT = Endpoint(
     path="/auditLogs/directoryAudits",
@@ -226,6 +231,7 @@ OLDEST_AUDIT = Endpoint(
     application="AuditLog.Read.All",
     delegated="AuditLog.Read.All",
     role="Reports Reader",
+    clouds=_LOGGED,
     single=True,
     purpose="How far back the directory audit log reaches.",
 )

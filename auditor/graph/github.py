@@ -48,7 +48,9 @@ def id_token(environ: Mapping[str, str], audience: str) -> Callable[[], str]:
                 address = httpx.URL(url).copy_merge_params({"audience": audience})
                 response = client.get(address, headers={"Authorization": f"Bearer {token}"})
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError) as error:
-            why = one_line(f"{type(error).__name__} {error}").replace(token, "**redacted**")
+            # h11's own words of a bad request repeat its headers, and with them the token.
+            said = "" if isinstance(error, httpx.LocalProtocolError) else str(error).replace(token, "**redacted**")
+            why = one_line(f"{type(error).__name__} {said}")
             advice = "Check the network, the proxy (HTTPS_PROXY) and its certificates (SSL_CERT_FILE)."
             raise SignInError(f"GitHub could not be asked for an ID token: {why}.", advice=advice) from None
         if response.status_code != httpx.codes.OK:

@@ -108,9 +108,8 @@ def writes(claims: Claims) -> tuple[str, ...]:
     """
     found = {permission for permission in held(claims) if not reads_only(permission)}
     if kind(claims) == "application":
-        found |= {
-            f"directory role {_WRITING_ROLES[id_.lower()]}" for id_ in claims.wids if id_.lower() in _WRITING_ROLES
-        }
+        roles = {id_.lower() for id_ in claims.wids} - _NO_ROLES - _READING_ROLES.keys()
+        found |= {f"directory role {ROLES.get(id_, id_)}" for id_ in roles}
     return tuple(sorted(found))
 
 

@@ -20,6 +20,7 @@ from auditor.graph.answer import RETRIED, Answer, json_answer, one_line
 from auditor.graph.client import LOG, GraphClient
 from auditor.graph.endpoints import P1, Endpoint, Version
 from auditor.model.snapshot import Collected, Complete, Partial, Unavailable
+from auditor.model.text import count
 
 TRIES = 8
 BUDGET = 600.0
@@ -39,6 +40,8 @@ class Call(Struct, frozen=True, kw_only=True):
     id: str = ""
     decode: Callable[[object], object]
     """Raises msgspec.ValidationError for an item that is not accepted."""
+    aside: Callable[[object], bool] = lambda _value: False
+    """Tells of an item, as it came, that it is none of those wanted."""
 
 
 class _Job:
@@ -56,6 +59,8 @@ class _Job:
         self.pages = 0
         self.faults: list[str] = []
         self.rejected: list[str] = []
+        self.aside = 0
+        """Items that are none of those wanted."""
         self.counted: object = None
         """What the first page says of the number of items; None when it says nothing."""
         self.why = ""
@@ -87,6 +92,9 @@ class _Job:
 
     def _decode(self, values: Iterable[object]) -> None:
         for value in values:
+            if self.call.aside(value):
+                self.aside += 1
+                continue
             try:
                 self.items.append(self.call.decode(value))
             except msgspec.ValidationError as error:
@@ -97,6 +105,8 @@ class _Job:
         faults = tuple(self.faults)
         if self.pages == 0:
             return _unavailable(self.answer, self.call.endpoint, faults)
+        if self.aside:
+            faults = (*faults, f"{count(self.aside, 'item')} of another kind left out")
         kept = tuple({getattr(item, "id", item): item for item in self.items}.values())
         if why := "; ".join(self._gaps(len(kept))):
             return Partial(items=kept, why=why, pages=self.pages, faults=faults)
@@ -109,12 +119,13 @@ class _Job:
         elif not self.answer.succeeded:
             yield f"page {self.pages + 1} could not be read: {self.answer.why}"
         if self.rejected:
-            count = f"{len(self.rejected)} of {len(self.rejected) + len(self.items)} items"
-            yield f"{count} in a shape that is not accepted ({self.rejected[0]})"
+            share = f"{len(self.rejected)} of {len(self.rejected) + len(self.items)} items"
+            yield f"{share} in a shape that is not accepted ({self.rejected[0]})"
         if kept < len(self.items):
             yield f"{len(self.items) - kept} items came twice: the list changed while it was read"
-        if self.counted is not None and self.counted != kept + len(self.rejected):
-            yield f"Microsoft Graph counts {one_line(str(self.counted), 20)} items, {kept + len(self.rejected)} came"
+        came = kept + len(self.rejected) + self.aside
+        if self.counted is not None and self.counted != came:
+            yield f"Microsoft Graph counts {one_line(str(self.counted), 20)} items, {came} came"
 
 
 Send = Callable[[Sequence[_Job]], Awaitable[Sequence[Answer]]]

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from msgspec import Struct
 
@@ -104,6 +104,28 @@ def serve(
         MissingPartError: starlette or uvicorn is not installed.
         UsageError: the port cannot be had.
     """
+    with closing(_listen(port)) as listener:
+        number = listener.getsockname()[1]
+        url = (tls.url if tls else "") or f"{'https' if tls else 'http'}://{HOST}:{number}"
+        token = _token(snapshot)
+        authority = Authority(snapshot, identities, graph=url) if identities else None
+        graph = Graph(
+            snapshot,
+            url=url,
+            token=token,
+            page_size=page_size,
+            faults=faults,
+            max_page=max_page,
+            opens=authority.opens if authority else None,
+        )
+        with _served(graph, authority, listener, latency=latency, tls=tls):
+            yield Running(graph, authority, url=url, token=token, port=number)
+
+
+@contextmanager
+def _served(
+    graph: Graph, authority: Authority | None, listener: socket.socket, *, latency: float, tls: Tls | None
+) -> Iterator[None]:
     try:
         import uvicorn
 
@@ -113,20 +135,6 @@ def serve(
             f"The simulator needs '{error.name}', which is not installed.",
             advice='Install it: pip install "entra-auditor[simulator]"',
         ) from error
-    listener = _listen(port)
-    scheme = "https" if tls else "http"
-    url = tls.url if tls and tls.url else f"{scheme}://{HOST}:{listener.getsockname()[1]}"
-    token = _token(snapshot)
-    authority = Authority(snapshot, identities, graph=url) if identities else None
-    graph = Graph(
-        snapshot,
-        url=url,
-        token=token,
-        page_size=page_size,
-        faults=faults,
-        max_page=max_page,
-        opens=authority.opens if authority else None,
-    )
     app = App(graph, latency=latency, authority=authority)
     config = uvicorn.Config(
         app,
@@ -144,10 +152,10 @@ def serve(
     server = app.server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
     thread.start()
-    while not server.started:
+    while not server.started and thread.is_alive():
         time.sleep(0.001)
     try:
-        yield Running(graph, authority, url=url, token=token, port=listener.getsockname()[1])
+        yield
     finally:
         server.should_exit = True
         thread.join()

@@ -1,5 +1,6 @@
 """Two roads to the same rows: what was read is Complete only where another way of asking agrees.
 
+Only what one of both roads shows can be found: rows on a resource that no road names, or a lie that both tell, cannot.
 Graph has lost rows without a word before (https://github.com/microsoftgraph/microsoft-graph-docs issues 12243 and 5877:
 assignments that a listing left out), so assignments, grants, owners, memberships, the listing and the logs are each
 asked for twice, in different ways. What one road lacks and the other has is kept, named, and makes the collection
@@ -51,13 +52,17 @@ def confirmed(
 
 
 def counted(first: Collected[T], count: Collected[int]) -> Collected[T]:
-    """Return what was read, Complete only if Graph counts as many items; a refused count changes nothing but faults."""
+    """Return what was read, Complete only if Graph counts no more items.
+
+    The count comes from an index that lags behind, so a smaller one says nothing
+    (https://learn.microsoft.com/graph/aad-advanced-queries).
+    """
     if isinstance(first, Unavailable):
         return first
     if not items(count):
-        return replace(first, faults=(*first.faults, *_unmade(count)))
+        return _unconfirmed(first, count, "the count")
     (number,) = items(count)
-    if number == len(first.items):
+    if number <= len(first.items):
         return first
     return gap(first, f"Microsoft Graph counts {number} items, {len(first.items)} came")
 
@@ -69,7 +74,7 @@ def same_count(first: Collected[int], second: Collected[int]) -> Collected[int]:
     if first.items == (0,):
         return gap(replace(first, items=()), "no account is counted, which no tenant has")
     if not items(second):
-        return replace(first, faults=(*first.faults, *_unmade(second)))
+        return _unconfirmed(first, second, "the second count")
     if items(second) != first.items:
         return gap(first, f"counted again, there are {items(second)[0]}")
     return first
@@ -99,7 +104,7 @@ def reaches_back(records: Collected[GrantEvent], first: Collected[str]) -> Colle
     if isinstance(records, Unavailable):
         return records
     if isinstance(first, Unavailable) or not first.items:
-        return replace(records, faults=(*records.faults, *_unmade(first)))
+        return _unconfirmed(records, first, "the oldest record")
     if first.items[0] in {record.id for record in records.items}:
         return records
     return gap(records, "the oldest record about the app is not among those that came")
@@ -157,5 +162,14 @@ def _named(rows: Sequence[T], name: Callable[[T], str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _unmade(count: Collected[Any]) -> tuple[str, ...]:
-    return (*count.faults, f"the count was not made: {'' if isinstance(count, Complete) else count.why}")
+def _unconfirmed(first: Collected[T], second: Collected[Any], what: str) -> Collected[T]:
+    """Return what was read where its confirmation was not: Partial, unless Graph does not offer that confirmation.
+
+    It does not where it refuses the query (400, 501), or answers without the number that was asked for.
+    """
+    why = "" if isinstance(second, Complete) else second.why
+    if isinstance(second, Unavailable) and not why.startswith(("HTTP 400", "HTTP 501")):
+        return gap(first, f"{what} could not be read: {why}")
+    if isinstance(first, Unavailable):
+        return first
+    return replace(first, faults=(*first.faults, *second.faults, f"{what} is not offered here: {why}"))

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from auditor.graph.reader import Call, Reader
 
 T = TypeVar("T")
+ASKED_AGAIN = 20
+"""Rows that only one version lists, up to which each is asked for by its id."""
 
 
 def read(request: SourceRequest) -> Snapshot:
@@ -142,8 +144,8 @@ class _Tenant(Struct, frozen=True, kw_only=True):
 async def _tenant(reader: Reader) -> _Tenant:
     """Read what is the tenant's: the listings page by page, beside one batch a version for the rest."""
     listing, publishers, (organization, members, again, oldest, sign_in) = await asyncio.gather(
-        reader.get_all(_call(endpoints.SERVICE_PRINCIPALS, ServicePrincipal)),
-        reader.get_all(_call(endpoints.PUBLISHERS, ServicePrincipal)),
+        reader.get_all(replace(_call(endpoints.SERVICE_PRINCIPALS, ServicePrincipal), aside=_nameless_agent)),
+        reader.get_all(replace(_call(endpoints.PUBLISHERS, ServicePrincipal), aside=_nameless_agent)),
         reader.get_many(
             (
                 _call(endpoints.ORGANIZATION, Organization),
@@ -155,13 +157,44 @@ async def _tenant(reader: Reader) -> _Tenant:
         ),
     )
     return _Tenant(
-        service_principals=_published(cross_check.listing(listing, publishers), publishers),
+        service_principals=_published(
+            cross_check.listing(listing, await _of_both_versions(reader, listing, publishers)), publishers
+        ),
         organization=cross_check.one(organization, "organization"),
         enabled_members=cross_check.same_count(members, again),
         oldest_audit=oldest,
         any_sign_in=sign_in,
         notes=() if isinstance(publishers, Complete) else (f"publisher names: {publishers.why}",),
     )
+
+
+async def _of_both_versions(
+    reader: Reader, listing: Collected[ServicePrincipal], publishers: Collected[ServicePrincipal]
+) -> Collected[ServicePrincipal]:
+    """Return the beta version's rows without those that v1.0 says do not exist there, when asked for them by id."""
+    if isinstance(listing, Unavailable) or isinstance(publishers, Unavailable):
+        return publishers
+    listed = {sp.id for sp in listing.items}
+    more = [sp.id for sp in publishers.items if sp.id not in listed]
+    if not 0 < len(more) <= ASKED_AGAIN:
+        return publishers
+    answers = await reader.get_many([_call(endpoints.SERVICE_PRINCIPAL, ServicePrincipal, id_) for id_ in more])
+    unknown = {
+        id_
+        for id_, answer in zip(more, answers, strict=True)
+        if isinstance(answer, Unavailable) and answer.why.startswith("HTTP 404")
+    }
+    return replace(publishers, items=tuple(sp for sp in publishers.items if sp.id not in unknown))
+
+
+def _nameless_agent(row: object) -> bool:
+    """Tell whether a row is an agent's identity without an appId: it holds permissions of its own, and is no app.
+
+    Its page does not list appId: https://learn.microsoft.com/graph/api/resources/agentidentity (read 2026-11-22).
+    """
+    if not isinstance(row, Mapping) or row.get("appId"):
+        return False
+    return str(row.get("@odata.type")).lower().endswith("agentidentity")
 
 
 def _published(

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditor.engine import condition as bounds
+from auditor.engine.cases import run_cases
 from auditor.engine.fact import Value
 from auditor.engine.rules import CompiledRule, Undecided, activation, load_rules
 from auditor.errors import ConfigurationError
 from auditor.knowledge.outline import Outline
 from auditor.knowledge.references import known_permissions
 from auditor.knowledge.sketch import sketch
+from tests.engine.world import rulebook
 from tests.fuzz.mutation import SURROGATE
 from tests.fuzz.targets import RULE, condition, rule
 
@@ -167,3 +170,12 @@ def test_a_case_with_an_impossible_time_is_refused(outline: dict[str, object], w
     with pytest.raises(ConfigurationError, match="no zone, or is out of range") as caught:
         sketch(msgspec.convert(outline, Outline), permissions=known_permissions())
     assert where in caught.value.where
+
+
+def test_a_wrong_case_is_named_with_its_rule(tmp_path: Path) -> None:
+    """Whoever runs all cases learns which rule and which case holds the mistake."""
+    loaded = load(tmp_path, "app.owners > 0")
+    wrong = replace(loaded.cases[0], tenant=Outline(unavailable=("ownrs",)))
+    with pytest.raises(ConfigurationError, match="'ownrs' is not a collection") as caught:
+        run_cases(replace(loaded, cases=(wrong,)), profile=rulebook().profile, permissions=known_permissions())
+    assert caught.value.where == "rule sample, case 'one': outline"

@@ -117,11 +117,11 @@ def test_writing_permissions_are_named_once_and_in_order() -> None:
 
 
 def test_a_directory_role_of_an_app_can_write_and_one_of_a_person_cannot_beyond_the_scopes() -> None:
-    """An app acts by its roles without any permission; a person only through the scopes."""
+    """An app acts by its roles without any permission, a role that nobody knows counts; a person by the scopes only."""
     roles = (GLOBAL_ADMINISTRATOR.upper(), GLOBAL_READER, EVERYBODY, "99999999-0000-4000-8000-000000000000")
     app = Claims(appid="a", roles=("Directory.Read.All",), wids=roles)
     person = Claims(appid="a", scp="Directory.Read.All", wids=roles)
-    assert writes(app) == ("directory role Global Administrator",)
+    assert writes(app) == ("directory role 99999999-0000-4000-8000-000000000000", "directory role Global Administrator")
     assert writes(person) == ()
     assert directory_roles(app) == ("99999999-0000-4000-8000-000000000000", "Global Administrator", "Global Reader")
 
@@ -206,7 +206,7 @@ def jwt(body: bytes) -> str:
 def test_half_a_character_in_a_token_costs_none_of_its_permissions() -> None:
     """Whoever names an app cannot hide what its token carries."""
     told = claims(jwt(b'{"appid":"a","app_displayname":"\\ud800","roles":["Mail.Send"],"wids":["w"],"exp":1}'))
-    assert (told.app_displayname, writes(told), told.exp) == ("\ufffd", ("Mail.Send",), 1)
+    assert (told.app_displayname, writes(told), told.exp) == ("\ufffd", ("Mail.Send", "directory role w"), 1)
 
 
 @pytest.mark.parametrize("body", [b'{"appid":"a","roles":5}', b"[]", b"no JSON", b""])

@@ -40,8 +40,8 @@ class Wire:
 
 
 @contextmanager
-def wire_server(respond: Respond) -> Iterator[Wire]:
-    """Serve `respond` while the block runs."""
+def wire_server(respond: Respond, port: int = 0) -> Iterator[Wire]:
+    """Serve `respond` while the block runs, on a port that is named or free."""
     wire = Wire()
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ def wire_server(respond: Respond) -> Iterator[Wire]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     wire.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -140,7 +140,7 @@ def test_every_column_sorts_both_ways_and_equal_rows_keep_their_order(
 
 
 def test_numbers_sort_by_size_and_the_space_key_sorts(browser: Browser, result: AuditResult, tmp_path: Path) -> None:
-    """4,210 comes after 812 in the ledger's column of items, whatever separates thousands; Space works as Enter does."""
+    """4,210 comes after 812 in the ledger's column of items, whatever separates thousands; Space works as Enter."""
     file = tmp_path / "report.html"
     first, *rest = result.ledger
     file.write_bytes(render(replace(result, ledger=(replace(first, got=4210), *rest)))["report.html"])

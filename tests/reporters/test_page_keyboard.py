@@ -47,12 +47,11 @@ RING = """() => {
 }"""
 
 
-def walk(window: Opened) -> list[dict[str, Any]]:
-    """Return every stop of the Tab key from the top of the page, in the order in which it comes."""
-    count = window.page.evaluate(MARK)
+def walk(window: Opened, key: str, count: int) -> list[dict[str, Any]]:
+    """Return the next stops of a key, in the order in which they come."""
     stops = []
     for _ in range(count):
-        window.page.keyboard.press("Tab")
+        window.page.keyboard.press(key)
         stops.append(window.page.evaluate(RING))
     return stops
 
@@ -63,11 +62,15 @@ def walk(window: Opened) -> list[dict[str, Any]]:
 def test_tab_reaches_every_control_in_order_with_a_visible_ring(
     browser: Browser, file: Path, scheme: str, width: int
 ) -> None:
-    """Each control is reached once, in the order of the page, on screen, under nothing, with a 2 px ring of 3:1."""
+    """Forth and back each control is reached, in the page's order, on screen, under nothing, with a ring of 3:1."""
     with Opened(browser, file, color_scheme=scheme, viewport={"width": width, "height": 900}) as window:
-        stops = walk(window)
-        assert len(stops) > 80
-        assert [stop["stop"] for stop in stops] == list(range(len(stops)))
+        count = window.page.evaluate(MARK)
+        assert count > 80
+        forth = walk(window, "Tab", count)
+        assert [stop["stop"] for stop in forth] == list(range(count))
+        back = walk(window, "Shift+Tab", count - 1)
+        assert [stop["stop"] for stop in back] == list(range(count - 1))[::-1]
+        stops = forth + back
         assert [stop for stop in stops if stop["line"] != "solid 2px"] == []
         assert [stop for stop in stops if stop["contrast"] < 3] == []
         assert [stop for stop in stops if not stop["seen"]] == []

@@ -90,6 +90,7 @@ def test_a_filtered_page_says_on_paper_that_it_is(browser: Browser, file: Path) 
         told = window.page.locator("#shown").inner_text()
         assert not window.page.locator("#filtered").is_visible()
         on_paper(window)
+        assert window.page.locator("#filtered").is_visible()
         assert window.page.locator("#filtered").inner_text() == (
             f"This copy is filtered (search mail; decision revoke): it shows {told}."
         )

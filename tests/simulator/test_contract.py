@@ -268,10 +268,13 @@ def test_any_batch_gets_a_described_answer(contract: Contract, valid: bool, amou
         "/v1.0/users?$filter=" + "not " * 5000,
         "/v1.0/users?$filter=" + "a/any(b:" * 2000,
         "/v1.0/users?$skiptoken=" + "A" * 5000,
+        "/v1.0/users?$count=perhaps",
+        "/v1.0/applications?$select=nothing",
+        "/v1.0/directoryRoles?$top=-1",
     ],
 )
 def test_no_request_line_is_too_much(contract: Contract, target: str) -> None:
-    """What no description draws: brackets for a host, numbers without end, filters without floor."""
+    """Brackets for a host, numbers without end, filters without floor; and what an empty collection might overlook."""
     status, body = contract.raw(f"GET {target.replace(' ', '%20')} HTTP/1.1")
     assert status == 400
     assert contract.described["v1.0"].wrong({"$ref": ERROR}, body) == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import json
 import re
 import signal
 import threading
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -32,7 +34,7 @@ from auditor.simulator.server import Running, serve
 from auditor.sources import SourceRequest, sources
 from auditor.sources.tenant import SOURCE, read
 from tests.graph.contoso import TENANT, ZOOM_APPS, app, contoso, guid
-from tests.graph.wireserver import Reply, wire_server
+from tests.graph.wireserver import Got, Reply, wire_server
 
 PROFILE = load_profile("zoom")
 
@@ -168,6 +170,55 @@ def test_without_the_beta_listing_names_and_confirmation_are_missing() -> None:
     assert len(found.service_principals.items) == 11
     assert {sp.publisher_name for sp in found.service_principals.items} == {UNSET}
     assert any("publisher names" in note for note in found.notes)
+
+
+def _with_beta_rows(*rows: dict[str, object], known: bool) -> Snapshot:
+    """Return what is read where the beta listing alone has `rows`, which v1.0 knows by id or does not."""
+    with serve(contoso()) as running:
+
+        def respond(got: Got) -> Reply:
+            headers = {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"}
+            asked = httpx.request(got.method, f"{running.url}{got.target}", headers=headers, content=got.body or None)
+            body = json.loads(asked.text.replace(running.url, wire.url))
+            if got.target.startswith("/beta/servicePrincipals?"):
+                body["value"] += rows
+            for member in body.get("responses", []):
+                if known and member["status"] == 404:
+                    member.update(status=200, body={**rows[0], "displayName": "Sample app of the beta listing"})
+            return Reply(body, asked.status_code)
+
+        with wire_server(respond) as wire:
+            return read(
+                SourceRequest(
+                    profile=PROFILE,
+                    configuration=AppConfiguration(),
+                    connection=simulator_connection(wire.url, running.token),
+                )
+            )
+
+
+def test_what_only_the_beta_version_has_is_no_gap() -> None:
+    """Asked for by its id, v1.0 says that there is no such app: the listing is whole."""
+    found = _with_beta_rows({"id": guid("beta only"), "appId": guid("beta app")}, known=False)
+    assert isinstance(found.service_principals, Complete)
+    assert len(found.service_principals.items) == 11
+
+
+def test_what_the_listing_lost_is_named() -> None:
+    """Asked for by its id, v1.0 knows the app: its own listing left it out."""
+    found = _with_beta_rows({"id": guid("beta only"), "appId": guid("beta app")}, known=True)
+    assert isinstance(found.service_principals, Partial)
+    assert guid("beta app") in found.service_principals.why
+    assert len(found.service_principals.items) == 12
+
+
+def test_an_agents_identity_without_an_app_id_is_no_app() -> None:
+    """It is left out and counted, and makes no gap; a row without an appId of any other kind does."""
+    agent = {"id": guid("agent"), "@odata.type": "#microsoft.graph.agentIdentity"}
+    found = _with_beta_rows(agent, known=False)
+    assert isinstance(found.service_principals, Complete)
+    assert "1 item of another kind left out" in found.service_principals.faults
+    assert isinstance(_with_beta_rows({"id": guid("odd")}, known=False).service_principals, Partial)
 
 
 def test_an_app_that_cannot_be_read_again_keeps_the_fields_of_the_listing() -> None:

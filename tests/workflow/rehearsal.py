@@ -28,6 +28,8 @@ T = TypeVar("T")
 URL = "http://127.0.0.1:1"
 TOKEN = "sample"
 """No JSON Web Token, so it does not name the tenant."""
+OPTIONS: dict[str, Any] = {"url": URL, "token": TOKEN, "page_size": 100, "faults": ()}
+"""What a Graph cannot do without."""
 START = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 PROFILE = load_profile("zoom")
 
@@ -77,9 +79,8 @@ def run(clock: Clock, work: Coroutine[Any, Any, T]) -> T:
 
 
 def graph_of(tenant: Snapshot, **options: Any) -> Graph:
-    """Return the tenant's Graph; see Graph for its options."""
-    usual: dict[str, Any] = {"url": URL, "token": TOKEN, "page_size": 100, "faults": ()}
-    return Graph(tenant, **{**usual, **options})
+    """Return the tenant's Graph; see there for its options."""
+    return Graph(tenant, **{**OPTIONS, **options})
 
 
 async def rehearsed(graph: Graph, clock: Clock, *, token: str = TOKEN) -> Snapshot:

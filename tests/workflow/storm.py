@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from auditor.model.snapshot import Snapshot
-from auditor.simulator.fault import Fault, Faults
+from auditor.simulator.fault import Fault, FaultKind, Faults, FaultStatus
 from auditor.simulator.graph import Answer, Graph, GraphRequest
 
 IN_A_ROW = 7
-STATUSES = (429, 500, 502, 503, 504, 507)
-BODIES = ("cut-json", "not-json")
-LOST = ("timeout", "reset")
+STATUSES: tuple[FaultStatus, ...] = (429, 500, 502, 503, 504, 507)
+BODIES: tuple[FaultKind, ...] = ("cut-json", "not-json")
+LOST: tuple[FaultKind, ...] = ("timeout", "reset")
 WAITS: tuple[str | None, ...] = (None, "0", "1", "2.128", "5", "12")
 """Values of Retry-After; None sends none."""
 
@@ -44,7 +44,7 @@ class Storm(Graph):
         seed: of the faults.
         clock: seconds from any start.
         waits: what Retry-After says, each value as likely as the other.
-        lost: ways in which a connection ends.
+        in_a_row: how often one call is struck without a pause, at most.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Storm(Graph):
         seed: int,
         clock: Callable[[], float],
         waits: tuple[str | None, ...] = WAITS,
-        lost: tuple[Any, ...] = LOST,
+        in_a_row: int = IN_A_ROW,
         **options: Any,
     ) -> None:
         super().__init__(snapshot, **options)
         self._chance = random.Random(seed)
         self._clock = clock
         self._waits = waits
-        self._lost = lost
+        self._in_a_row = in_a_row
         self._row: Counter[str] = Counter()
         self._refused: set[str] = set()
         self._planned = _Planned()
@@ -89,9 +89,11 @@ class Storm(Graph):
 
     def _drawn(self, calls: list[str], *, alone: bool = False) -> Fault | None:
         """Return a fault for calls that are struck together, or None; `alone`: they are a request of their own."""
-        if max(self._row[call] for call in calls) >= IN_A_ROW or self._chance.random() < 0.5:
+        if max(self._row[call] for call in calls) >= self._in_a_row or self._chance.random() < 0.5:
             return None
-        kinds = [*STATUSES, *BODIES, *((*self._lost, 401) if alone and not self._refused & {*calls} else ())]
+        whole: tuple[FaultKind | FaultStatus, ...] = (*LOST, 401)
+        may = whole if alone and not self._refused & {*calls} else ()
+        kinds: tuple[FaultKind | FaultStatus, ...] = (*STATUSES, *BODIES, *may)
         kind = self._chance.choice(kinds)
         if kind == 401:
             # A second one in a row would be no fault that passes: the new token would be refused as well.

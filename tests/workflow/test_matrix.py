@@ -49,7 +49,7 @@ from auditor.simulator.fault import Fault, FaultKind, Faults
 from auditor.simulator.graph import Answer, Graph, GraphRequest
 from auditor.sources.snapshot_file import encode
 from tests.engine.world import PERSONAL, ROOMS, app, judged, rulebook, team, tenant
-from tests.workflow.rehearsal import START, TOKEN, URL, Clock, graph_of, rehearsed, run
+from tests.workflow.rehearsal import OPTIONS, START, Clock, graph_of, rehearsed, run
 
 MAX_PAGE = 2
 PERSON = "00000000-0000-4000-8000-00000000000{}"
@@ -288,10 +288,9 @@ class Struck(Graph):
     """A Graph that knows how often its fault struck, and how often that changed an answer."""
 
     def __init__(self, fault: Fault) -> None:
-        options: dict[str, Any] = {"url": URL, "token": TOKEN, "page_size": 100, "max_page": MAX_PAGE}
-        super().__init__(world(), faults=(fault,), **options)
+        super().__init__(world(), **{**OPTIONS, "max_page": MAX_PAGE, "faults": (fault,)})
         self.struck = self.bitten = 0
-        self._plain = Graph(world(), faults=(), **options)
+        self._plain = graph_of(world(), max_page=MAX_PAGE)
         self._plain.tenant = self.tenant
         self._faults = _Counted(fault, self)
 

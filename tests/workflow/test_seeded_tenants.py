@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from auditor.graph.reader import BUDGET, TRIES
 from auditor.model.snapshot import Complete, Snapshot, client_collections, items
 from auditor.sources.snapshot_file import encode
-from tests.workflow.rehearsal import TOKEN, URL, Clock, graph_of, rehearsed, run
+from tests.workflow.rehearsal import OPTIONS, Clock, graph_of, rehearsed, run
 from tests.workflow.storm import IN_A_ROW, Sent, Storm, early, longest, refusals, tries
 from tests.workflow.tenants import drawn
 
@@ -46,7 +46,7 @@ def in_fair_weather(tenant: Snapshot, max_page: int) -> Snapshot:
 def in_a_storm(tenant: Snapshot, max_page: int, seed: int) -> tuple[Snapshot, list[Sent]]:
     """Return what is read of a tenant whose every second answer fails, and what was sent."""
     clock = Clock()
-    storm = Storm(tenant, seed=seed, clock=clock, url=URL, token=TOKEN, page_size=100, faults=(), max_page=max_page)
+    storm = Storm(tenant, seed=seed, clock=clock, max_page=max_page, **OPTIONS)
     return run(clock, rehearsed(storm, clock)), storm.sent
 
 
