@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.calls_seen"]
+
 OUTSIDE_INFLUENCE = re.compile(
     r"(AZURE|ARM|MSAL|IDENTITY|MSI|IMDS|ACTIONS|ENTRA_AUDIT|OTEL)_.*|.*_PROXY|MSAL.*|SSL_CERT_.*|(REQUESTS_CA|CURL_CA)_BUNDLE|"
     r"BROWSER|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR.*",

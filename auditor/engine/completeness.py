@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from auditor.engine.summary import TITLES
 from auditor.engine.view import Context
 from auditor.model.directory import ServicePrincipal
 from auditor.model.outcome import AcceptedGap, Finding, NotEvaluated, Outcome, Subject, Waived
-from auditor.model.snapshot import Complete, client_collections, tenant_collections
+from auditor.model.snapshot import Collected, Complete, Unavailable, client_collections, tenant_collections
 from auditor.model.text import count
 
 GRANT_COLLECTIONS = ("appRoleAssignments", "oauth2PermissionGrants")
@@ -24,27 +24,40 @@ def incomplete_reasons(context: Context, outcomes: Sequence[Outcome], gaps: tupl
     accepted = {gap.collection for gap in gaps}
     listing = context.snapshot.service_principals
     if not isinstance(listing, Complete) and "servicePrincipals" not in accepted:
-        yield f"{TITLES['servicePrincipals']}: {listing.why}"
+        yield _gap("servicePrincipals", listing)
     yield from _absent_apps(context)
     missed: dict[tuple[str, str], set[str]] = defaultdict(set)
+    labels = _labels([view.client.service_principal for view in context.audited])
     for view in context.audited:
         for collection in GRANT_COLLECTIONS:
             collected = client_collections(view.client)[collection]
             if not isinstance(collected, Complete) and collection not in accepted:
-                missed[_label(view.identified.service_principal), f"{TITLES[collection]}: {collected.why}"] = set()
+                missed[labels[view.client.service_principal.id], _gap(collection, collected)] = set()
     told = {subject_key(o.subject) for o in outcomes if isinstance(o, Finding | Waived) and o.rule_id in NOT_DESCRIBED}
     for outcome in outcomes:
         if isinstance(outcome, NotEvaluated) and not _stands_elsewhere(outcome, accepted, told):
-            missed[outcome.subject.app_name or outcome.subject.app_id or "Every app", _why(context, outcome)].add(
-                outcome.rule_id
-            )
+            label = labels.get(outcome.subject.service_principal_id, "Every app")
+            missed[label, _why(context, outcome)].add(outcome.rule_id)
     for (app, why), rules in missed.items():
         unmade = f"{count(len(rules), 'rule')} not evaluated. " if rules else ""
         yield f"{app}: {unmade}{why}"
 
 
-def _label(service_principal: ServicePrincipal) -> str:
-    return service_principal.display_name or service_principal.app_id
+def _labels(apps: Sequence[ServicePrincipal]) -> dict[str, str]:
+    """Return what each app is called, by its object id: its name, with the appId where others have the same name."""
+    names = Counter(app.display_name or app.app_id for app in apps)
+    return {
+        app.id: name if names[name] == 1 else f"{name} ({app.app_id})"
+        for app in apps
+        for name in (app.display_name or app.app_id,)
+    }
+
+
+def _gap(collection: str, collected: Collected[object]) -> str:
+    """Return what could not be read and why, with what would open it."""
+    why = "" if isinstance(collected, Complete) else collected.why
+    opens = collected.opens if isinstance(collected, Unavailable) else ""
+    return f"{TITLES[collection]}: {why}{f' (needs: {opens})' if opens else ''}"
 
 
 def _why(context: Context, outcome: NotEvaluated) -> str:
@@ -55,7 +68,7 @@ def _why(context: Context, outcome: NotEvaluated) -> str:
     client = clients.get(outcome.subject.service_principal_id)
     known = tenant_collections(context.snapshot) | (client_collections(client) if client else {})
     gaps = ((name, known[name]) for name in outcome.collections if name in known)
-    return " ".join(f"{TITLES[name]}: {gap.why}" for name, gap in gaps if not isinstance(gap, Complete)) or outcome.why
+    return " ".join(_gap(name, gap) for name, gap in gaps if not isinstance(gap, Complete)) or outcome.why
 
 
 def _absent_apps(context: Context) -> Iterable[str]:

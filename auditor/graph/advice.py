@@ -61,7 +61,7 @@ _BY_TEXT = (
         f"The authority's or a proxy's certificate is not trusted: name your company's in {', '.join(CA_VARIABLES)}.",
     ),
     ("CA certificate bundle", f"Correct or unset {', '.join(CA_VARIABLES)}."),
-    ("proxy", "The proxy does not let this through: check HTTPS_PROXY, ALL_PROXY and NO_PROXY."),
+    ("proxy", "The proxy cannot be reached or does not let this through: check HTTPS_PROXY, ALL_PROXY and NO_PROXY."),
     ("deserialize", "Check the certificate's file, and its password in ENTRA_AUDIT_CERTIFICATE_PASSWORD."),
     ("password", "Check the certificate's file and its password."),
     ("private key", "Give a file with the certificate and its private key: PEM, or PKCS #12."),
@@ -70,6 +70,8 @@ _BY_TEXT = (
     ("No such file", "Check the path of the certificate."),
     ("Permission denied", "Check who may read the certificate's file."),
     ("certificate", "Give a PEM file with certificate and private key, or a PKCS #12 file."),
+    ("Failed to parse", "Correct or unset HTTPS_PROXY, ALL_PROXY and NO_PROXY: one of them is no address."),
+    ("Invalid URL", "Correct or unset HTTPS_PROXY, ALL_PROXY and NO_PROXY: one of them is no address."),
     ("resolve", "Check the network, the proxy and the name of the authority."),
     ("connect", "Check the network and the proxy (HTTPS_PROXY)."),
 )

@@ -40,6 +40,8 @@ AT_ONCE = 8
 """Requests under way at the same time."""
 CONNECTS = 4
 """Tries to reach Graph at all, with 1, 2, 4 seconds between them."""
+OUTSIDE = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_DIR", *CA_VARIABLES)
+"""Variables that say how the world is reached."""
 UNAUTHORIZED = 401
 AGENT = f"entra-auditor/{__version__}"
 LOG = logging.getLogger("auditor.graph")
@@ -80,10 +82,10 @@ class GraphClient:
                 transport=transport,
                 verify=transport is not None or trusted(os.environ),
             )
-        except (ValueError, OSError, ImportError) as error:
+        except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
             raise GraphError(
-                f"The environment's proxy or certificate settings cannot be used: {one_line(str(error))}",
-                where=f"HTTPS_PROXY, ALL_PROXY, SSL_CERT_DIR, {', '.join(CA_VARIABLES)}",
+                f"The environment's proxy or certificate settings cannot be used: {one_line(str(error)).rstrip('.')}.",
+                where=", ".join(name for name in OUTSIDE if name in os.environ or name.lower() in os.environ),
                 advice="Correct or unset them.",
             ) from error
         # The SDK wraps these and does not close what it wraps.

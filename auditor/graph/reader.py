@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from auditor.graph.answer import RETRIED, Answer, json_answer, one_line
-from auditor.graph.client import LOG, GraphClient
+from auditor.graph.client import LOG, UNAUTHORIZED, GraphClient
 from auditor.graph.endpoints import P1, Endpoint, Version
 from auditor.model.snapshot import Collected, Complete, Partial, Unavailable
 from auditor.model.text import count
@@ -293,6 +293,8 @@ def _unavailable(answer: Answer, endpoint: Endpoint, faults: tuple[str, ...]) ->
     opens = ""
     if answer.code == _NO_PREMIUM or "premium license" in answer.message.lower():
         opens = P1
+    elif answer.status == UNAUTHORIZED:
+        opens = "a new sign-in: Microsoft Graph refused the token"
     elif answer.status == 403:  # noqa: PLR2004 - HTTP's Forbidden
         opens = endpoint.application
     return Unavailable(why=answer.why, opens=opens, faults=faults)

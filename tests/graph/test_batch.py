@@ -239,7 +239,7 @@ def test_random_faults_change_nothing_but_the_ledger(data: st.DataObject) -> Non
     async def use(reader: Reader) -> tuple[Collected[Any], ...]:
         return (await reader.get_all(APPS), *await reader.get_many(wanted))
 
-    with serve(SNAPSHOT, page_size=30, faults=faults) as running:
+    with serve(SNAPSHOT, max_page=30, faults=faults) as running:
         found = run(running.url, use, token=running.token)
     assert all(isinstance(one, Complete) for one in found)
     assert {sp.id for sp in found[0].items} == EVERY_APP

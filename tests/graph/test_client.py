@@ -373,6 +373,16 @@ def test_a_wait_that_is_a_date_counts_from_the_clock_that_is_given() -> None:
     assert used(Wire(handle), organization, now=clock.now).retry_after == 7
 
 
+def test_a_request_that_cannot_be_sent_tells_nothing_of_its_headers() -> None:
+    """The HTTP library's own words repeat the header that it does not like, and that may be the token's."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError(f"Illegal header value {request.headers['Authorization']}", request=request)
+
+    answer = used(Wire(handle), organization)
+    assert answer.why == "no answer: LocalProtocolError"
+
+
 def saying(content: bytes, _request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=content)
 

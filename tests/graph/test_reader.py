@@ -34,7 +34,7 @@ from tests.graph.wireserver import Got, Reply, wire_server
 @pytest.mark.parametrize("size", [1, 2, 50, 99, 100, 101])
 def test_pages_of_every_size_add_up_to_all(size: int) -> None:
     """A hundred apps in pages of any size: none lost, none doubled, all pages counted."""
-    with serve(SNAPSHOT, page_size=size) as running:
+    with serve(SNAPSHOT, max_page=size) as running:
         found = simulated(running, APPS)
     assert isinstance(found, Complete)
     assert [sp.id for sp in found.items] == list(dict.fromkeys(sp.id for sp in found.items))
@@ -60,7 +60,7 @@ def test_pages_of_every_size_add_up_to_all(size: int) -> None:
 )
 def test_a_fault_that_passes_is_overcome_and_named(fault: Fault, said: str) -> None:
     """What comes after it is whole; the ledger says what was met."""
-    with serve(SNAPSHOT, page_size=40, faults=(fault,)) as running:
+    with serve(SNAPSHOT, max_page=40, faults=(fault,)) as running:
         found = simulated(running, APPS)
     assert isinstance(found, Complete)
     assert {sp.id for sp in found.items} == EVERY_APP
@@ -70,7 +70,7 @@ def test_a_fault_that_passes_is_overcome_and_named(fault: Fault, said: str) -> N
 
 def test_an_empty_page_that_leads_on_is_followed() -> None:
     """Graph sends pages without items; the end is where no link is."""
-    with serve(SNAPSHOT, page_size=40, faults=(Fault(match="/servicePrincipals", kind="empty-page"),)) as running:
+    with serve(SNAPSHOT, max_page=40, faults=(Fault(match="/servicePrincipals", kind="empty-page"),)) as running:
         found = simulated(running, APPS)
     assert isinstance(found, Complete)
     assert {sp.id for sp in found.items} == EVERY_APP
@@ -79,7 +79,7 @@ def test_an_empty_page_that_leads_on_is_followed() -> None:
 def test_a_repeated_link_ends_in_partial() -> None:
     """A page that leads to itself is read twice at most, its items are kept once, and it is said."""
     fault = Fault(match="/servicePrincipals", kind="repeated-next-link", times=0)
-    with serve(SNAPSHOT, page_size=40, faults=(fault,)) as running:
+    with serve(SNAPSHOT, max_page=40, faults=(fault,)) as running:
         found = simulated(running, APPS)
         assert running.requests <= 2
     assert isinstance(found, Partial)
@@ -89,7 +89,7 @@ def test_a_repeated_link_ends_in_partial() -> None:
 
 def test_a_failing_later_page_ends_in_partial() -> None:
     """What was read stays, the reason names page and fault, and tries are bounded."""
-    with serve(SNAPSHOT, page_size=40, faults=(Fault(match="skiptoken", status=503, times=0),)) as running:
+    with serve(SNAPSHOT, max_page=40, faults=(Fault(match="skiptoken", status=503, times=0),)) as running:
         found = simulated(running, APPS)
         assert running.requests == 1 + TRIES
     assert isinstance(found, Partial)
@@ -246,7 +246,7 @@ def test_a_count_that_differs_from_the_items_makes_the_list_partial(count: objec
 def test_too_many_pages_end_in_partial(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that never ends does not hold us for ever."""
     monkeypatch.setattr("auditor.graph.reader.PAGES", 5)
-    with serve(SNAPSHOT, page_size=1) as running:
+    with serve(SNAPSHOT, max_page=1) as running:
         found = simulated(running, APPS)
         assert running.requests == 5
     assert isinstance(found, Partial)

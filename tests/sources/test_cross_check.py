@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_rows_are_compared_with_their_number(count: int, why: str | None) -> Non
     assert found == (whole("a", "b") if why is None else Partial(items=("a", "b"), why=why, pages=2))
 
 
-SECOND = {
+SECOND: dict[str, Callable[[Collected[Any]], Collected[Any]]] = {
     "the count": lambda second: counted(whole("a"), second),
     "the second count": lambda second: same_count(whole(7), second),
     "the oldest record": lambda second: reaches_back(whole(event("a")), second),

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx
@@ -172,7 +173,7 @@ def test_without_the_beta_listing_names_and_confirmation_are_missing() -> None:
     assert any("publisher names" in note for note in found.notes)
 
 
-def _with_beta_rows(*rows: dict[str, object], known: bool) -> Snapshot:
+def _with_beta_rows(*rows: Mapping[str, object], known: bool) -> Snapshot:
     """Return what is read where the beta listing alone has `rows`, which v1.0 knows by id or does not."""
     with serve(contoso()) as running:
 
