@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn import Server
@@ -32,12 +32,16 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         asked = GraphRequest(
             method=request.method,
             target=f"{path}?{query}" if query else path,
             headers=dict(request.headers),
-            body=await request.body(),
+            body=body,
         )
         answer = (self._authority and self._authority.answer(asked)) or self._graph.answer(asked)
         await asyncio.sleep(self._latency)

@@ -37,7 +37,7 @@ def test_ctrl_c_leaves_nothing_half_written(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Exit 130, one line that says so, and no file or folder, whichever call is under way."""
+    """Exit 130, one line that says so, no complaint, and no file or folder, whichever call is under way."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["entra-audit", verb, "--demo", "--out", "out"])
     handler = Interrupting(at)
@@ -50,4 +50,5 @@ def test_ctrl_c_leaves_nothing_half_written(
     assert handler.calls >= at
     assert ended.value.code == 130
     assert capsys.readouterr().err.endswith("entra-audit: interrupted; nothing was left half-written.\n")
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
     assert list(tmp_path.iterdir()) == []
