@@ -100,13 +100,13 @@ def test_the_whole_sign_in_is_shown_and_tried(run: Run, monkeypatch: pytest.Monk
 
 def test_what_the_cloud_does_not_have_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside the global cloud there is no report of sign-ins: exit 3 before anybody waits for one."""
-    with world(contoso(), cloud="china") as w:
+    with world(contoso(), cloud="us-gov-l4") as w:
         for name, value in w.environ.items():
             monkeypatch.setenv(name, value)
-        done = run("doctor", "--cloud", "china", "--auth", "client-secret", *w.client_secret)
+        done = run("doctor", "--cloud", "us-gov-l4", "--auth", "client-secret", *w.client_secret)
     assert done.code == 3, done.err
     assert re.search(r"not in this cloud +signInActivity\n", done.out)
-    assert "china: China, operated by 21Vianet  (--cloud)" in done.out
+    assert "us-gov-l4: US Government L4 (GCC High)  (--cloud)" in done.out
 
 
 def test_a_person_is_shown_with_scopes_and_roles_at_most(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
