@@ -28,9 +28,12 @@ def result() -> AuditResult:
     return sample_result()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return Chromium, headless, where it is installed."""
+    """Return Chromium, headless, where it is installed.
+
+    Of one module: while it runs, its event loop stands in the way of every other test's.
+    """
     driver = pytest.importorskip("playwright.sync_api").sync_playwright
     if CHROMIUM is None:
         pytest.skip("needs Chromium (apt-get install chromium)")

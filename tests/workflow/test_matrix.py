@@ -346,7 +346,17 @@ def collections(snapshot: Snapshot) -> dict[tuple[str, str], Collected[Any]]:
     return found
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+FAST = 4
+"""Every cell of this many is tried each time, the others by `make test-slow`."""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=str(cell), marks=[] if number % FAST == 0 else [pytest.mark.slow])
+        for number, cell in enumerate(CELLS)
+    ],
+)
 def test_a_fault_is_overcome_or_owned_up_to(cell: Cell) -> None:
     """The snapshot is the fault-free one, or what differs is not Complete and nothing is passed on its account."""
     clock, graph = Clock(), Struck(cell.wrong)
