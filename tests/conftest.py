@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ OUTSIDE_INFLUENCE = re.compile(
     re.IGNORECASE,
 )
 """Variables by which a developer's shell would sign in, redirect or restyle the program under test."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts its background jobs so; tests that interrupt would wait for nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

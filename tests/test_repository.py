@@ -191,8 +191,10 @@ def test_ci_script_runs_every_gate() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.findall(r"^run make (\S+)$", script, re.MULTILINE) == [
         "setup",
+        "tools",
         "check",
         "test",
+        "test-slow",
         "demo",
     ]
 
