@@ -195,19 +195,20 @@ def configurations(chance: Random) -> Configuration:
     return replace(part, policies={"ours": lists()})
 
 
-def test_following_all_decisions_leaves_every_allowed_and_needed_permission_standing() -> None:
+@pytest.mark.parametrize("seeds", [range(600), pytest.param(range(600, 2000), marks=pytest.mark.slow)])
+def test_following_all_decisions_leaves_every_allowed_and_needed_permission_standing(seeds: range) -> None:
     """2,000 random tenants and policies: nothing allowed or needed goes; nothing goes now while anything is open.
 
     The decisions that the promise is about all occur, and often.
     """
     seen: Counter[str] = Counter()
-    for seed in range(2000):
+    for seed in seeds:
         chance = Random(seed)
         configuration = configurations(chance)
         result = judged(tenant(*apps(chance)), configuration)
         assert_sound(result, configuration)
         seen.update(judgement.decision for judgement in result.grants)
-    assert min(seen[decision] for decision in ("keep", "revoke", "revoke-after", "ask")) > 500, seen
+    assert min(seen[decision] for decision in ("keep", "revoke", "revoke-after", "ask")) > 150, seen
 
 
 def assert_sound(result: AuditResult, configuration: Configuration) -> None:

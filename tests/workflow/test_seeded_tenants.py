@@ -22,6 +22,8 @@ from tests.workflow.tenants import drawn
 
 TENANTS = 1000
 CHUNKS = 10
+QUICK = 3
+"""Chunks of the fast suite; the others are slow."""
 Record = Callable[[str, object], None]
 
 
@@ -50,7 +52,9 @@ def in_a_storm(tenant: Snapshot, max_page: int, seed: int) -> tuple[Snapshot, li
     return run(clock, rehearsed(storm, clock)), storm.sent
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize(
+    "chunk", [pytest.param(chunk, marks=pytest.mark.slow if chunk >= QUICK else ()) for chunk in range(CHUNKS)]
+)
 def test_a_storm_costs_time_and_nothing_else(chunk: int, record_property: Record) -> None:
     """Byte-equal; nothing sent before Retry-After, no page tried more than 8 times, no collection over 10 minutes."""
     requests = struck = 0
