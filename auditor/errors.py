@@ -7,7 +7,9 @@
     ├── OutputError                   a result cannot be written
     ├── MissingPartError              an optional dependency is not installed
     ├── SignInError                   no token could be had
-    └── GraphError                    Microsoft Graph could not be reached or answered in a way we do not accept
+    ├── GraphError                    Microsoft Graph could not be reached or answered in a way we do not accept
+    ├── RefusedError                  exit 4: a plan that may not be carried out
+    └── UnfinishedError               exit 5: a plan that was carried out in part
 
 An error says what is wrong, where, and what to do next; the command line prints exactly that.
 """
@@ -79,3 +81,15 @@ class SignInError(AuditorError):
 
 class GraphError(AuditorError):
     """Microsoft Graph could not be reached, or answered in a way that is not accepted."""
+
+
+class RefusedError(AuditorError):
+    """A plan that may not be carried out: edited, aged, for another tenant, over a limit, or the tenant has moved."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class UnfinishedError(AuditorError):
+    """A plan that was carried out in part; its journal says how far."""
+
+    exit_code = ExitCode.UNVERIFIED

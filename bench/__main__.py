@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import collection, judging, startup
+from bench import applying, collection, judging, startup
 
-for benchmark in (collection, startup, judging):
+for benchmark in (collection, startup, judging, applying):
     print(benchmark.report(), flush=True)

@@ -23,8 +23,8 @@ EXIT_CODES = (
     ("1", "Complete, with a finding at or above `--fail-on` (default: high)."),
     ("2", "A wrong option, configuration or input; no sign-in; Graph not reached; the result not writable."),
     ("3", "INCOMPLETE: something that is judged could not be read. It comes before 1."),
-    ("4", "Reserved: a plan was refused."),
-    ("5", "Reserved: applied in part, or not verified."),
+    ("4", "Refused: a plan was edited, has aged, is too large or another tenant's, or the tenant has moved."),
+    ("5", "A plan was applied in part, or what was done could not be verified."),
     ("130", "Interrupted. Nothing is left half-written."),
 )
 

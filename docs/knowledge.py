@@ -14,6 +14,7 @@ from auditor.knowledge.profile import (
     Precondition,
     Selector,
     Sourced,
+    Trial,
     VendorStatement,
     load_profile,
     profile_names,
@@ -142,9 +143,16 @@ def _profile(profile: AppProfile) -> str:
         f"Delegated sign-in permissions that every app may hold: {codes(profile.basics)}. {plain(profile.basics_text)}",
         _statements(profile.vendor),
         _impacts(profile.impacts),
+        "## Tests of a change\n\nWhat `entra-audit revoke change` asks to try before and after.",
+        table(("test", "of", "where this goes", "steps", "expected", "rests on"), map(_trial, profile.tests)),
         "## Not checked by any audit over Microsoft Graph",
         table(("what", "who can", "how"), ((n.what, n.who, n.how) for n in profile.not_checked)),
     )
+
+
+def _trial(trial: Trial) -> tuple[str, ...]:
+    steps = " ".join(f"{number}) {plain(step)}" for number, step in enumerate(trial.steps, 1))
+    return trial.title, codes(trial.integrations), _about(trial.about), steps, trial.expected, _source(trial)
 
 
 def _identity(profile: AppProfile) -> str:

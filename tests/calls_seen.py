@@ -1,6 +1,7 @@
 """A pytest plugin: the calls that the program makes during a test run, against the table that the documentation shows.
 
-Whatever the simulator gets from the program's own User-Agent must be a call of ENDPOINTS. After a whole run, every
+Whatever the simulator gets from the program's own User-Agent must be a call of ENDPOINTS, so a write is none of them;
+what it gets from the one that carries plans out must be one of those, of CHECKS or of WRITES. After a whole run, every
 ENDPOINT has been met, and the permissions of those that were met are those that the documentation lists: no more, no
 less. Otherwise the run fails.
 """
@@ -17,10 +18,12 @@ from typing import Any
 
 import pytest
 
-from auditor.graph.endpoints import BATCH, BATCH_BETA, ENDPOINTS, Endpoint
+from auditor.graph.endpoints import BATCH, BATCH_BETA, CHECKS, ENDPOINTS, Endpoint
+from auditor.graph.writes import WRITES
 from auditor.simulator.graph import LOG, Call
 
 AGENT = "entra-auditor/"
+WRITING_AGENT = "entra-auditor-apply/"
 DOCS = Path(__file__).parent.parent / "docs" / "reference" / "graph-permissions.md"
 LISTENING = logging.INFO - 1
 """The simulator's level while nobody else listens: such records are counted here and go no further."""
@@ -40,6 +43,21 @@ def endpoint_of(method: str, target: str) -> int | None:
         if method == endpoint.method and re.fullmatch(pattern, path) and _asks(endpoint, names):
             return number
     return None
+
+
+@cache
+def is_of_a_plan(method: str, target: str) -> bool:
+    """Tell whether a call is one that carrying a plan out may make."""
+    if endpoint_of(method, target) is not None:
+        return True
+    path, _, query = target.partition("?")
+    reads = [(e.method, f"/{e.version}{e.path}", {name for name, _ in e.query}) for e in CHECKS]
+    writes = [(e.method, f"/v1.0{e.path}", set[str]()) for e in WRITES.values()]
+    names = {part.partition("=")[0] for part in query.split("&") if part}
+    return any(
+        method == allowed and names == asks and re.fullmatch(re.sub(r"\\{\w+\\}", "[^/?]+", re.escape(pattern)), path)
+        for allowed, pattern, asks in (*reads, *writes)
+    )
 
 
 def _asks(endpoint: Endpoint, names: frozenset[str]) -> bool:
@@ -65,6 +83,12 @@ class CallsSeen(logging.Filter):
                 self.strangers[f"{call.method} {call.target}"] += 1
             else:
                 self.by_endpoint[number] += 1
+        elif (
+            isinstance(call, Call)
+            and call.agent.startswith(WRITING_AGENT)
+            and not is_of_a_plan(call.method, call.target)
+        ):
+            self.strangers[f"{call.method} {call.target}"] += 1
         above = LOG.parent or LOG
         return LOG.level != LISTENING or above.isEnabledFor(record.levelno)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping
 from importlib import import_module
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -21,23 +22,36 @@ VERBS = {
     "init": "Write entra-audit.yaml: what only the team knows.",
     "rules": "List, show and test the rules.",
     "permissions": "Show what a permission opens.",
+    "revoke": "Take permissions away: plan, change page, scripts, apply, verify, undo.",
+    "contain": "Make the emergency plan for one app: its sign-in is switched off.",
     "simulate": "Serve a snapshot as a Microsoft Graph tenant on this machine.",
 }
 """Each verb with its short help, in the order of a newcomer's way; a test keeps them equal to the commands' own."""
 
 
 class Verbs(click.Group):
-    """A group whose commands live in modules of their own, imported on use."""
+    """A group whose commands live in modules of their own, imported on use.
+
+    Args:
+        package: where the modules are; each holds a `command`.
+        verbs: name and short help of each.
+        other: what click.Group takes.
+    """
+
+    def __init__(self, *, package: str, verbs: Mapping[str, str], **other: Any) -> None:
+        super().__init__(**other)
+        self.package = package
+        self.verbs = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the verbs."""
-        return list(VERBS)
+        return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a verb's command."""
-        if cmd_name not in VERBS:
+        if cmd_name not in self.verbs:
             return None
-        command = cast("click.Command", import_module(f"auditor.cli.{cmd_name}").command)
+        command = cast("click.Command", import_module(f"{self.package}.{cmd_name}").command)
         if not any(option.name == "verbose" for option in command.params):
             from auditor.cli.logs import verbose_option
 
@@ -47,11 +61,13 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of verbs without importing one."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl(list(self.verbs.items()))
 
 
 @click.command(
     cls=Verbs,
+    package="auditor.cli",
+    verbs=VERBS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Try it without a tenant: entra-audit run --demo --out demo-report",
 )
@@ -60,7 +76,7 @@ def cli() -> None:
     """Say what an enterprise app may do in a Microsoft Entra ID tenant, and what to do about each grant.
 
     Exit codes: 0 complete and clean, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete,
-    130 interrupted.
+    4 plan refused, 5 applied in part or unverified, 130 interrupted.
     """
 
 

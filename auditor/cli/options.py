@@ -15,12 +15,19 @@ from msgspec import Struct
 
 from auditor.cli.progress import progress
 from auditor.errors import UsageError
-from auditor.graph.auth import METHODS, Connection, SignIn, connection
+from auditor.graph.auth import (
+    METHODS,
+    SIMULATOR_TOKEN,
+    SIMULATOR_WRITE_TOKEN,
+    Connection,
+    SignIn,
+    connection,
+)
 from auditor.graph.clouds import CLOUDS
 from auditor.graph.secret import Secret, secret_from_environment, secret_from_file
 from auditor.knowledge.permissions import GUID
 from auditor.knowledge.profile import AppProfile
-from auditor.model.configuration import AppConfiguration
+from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.sources import SourceKind, SourceRequest, sources
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +46,57 @@ class Chosen(Struct, frozen=True, kw_only=True):
     strict_identity: bool
 
 
+SIGN_IN = (
+    click.option("--auth", type=click.Choice(METHODS), default="default", show_default=True, help="How to sign in."),
+    click.option(
+        "--cloud",
+        type=click.Choice(list(CLOUDS)),
+        help="The tenant's cloud; else that of AZURE_AUTHORITY_HOST, else public.",
+    ),
+    click.option("--tenant-id", metavar="ID", default="", help="The tenant's id or domain."),
+    click.option("--client-id", metavar="ID", default="", help="appId of the identity that reads."),
+    click.option(
+        "--secret-file",
+        type=click.Path(path_type=Path),
+        help="File with the client secret; else ENTRA_AUDIT_CLIENT_SECRET, else a prompt.",
+    ),
+    click.option("--certificate", metavar="FILE", default="", help="PEM or PKCS #12 file of the certificate."),
+    click.option(
+        "--token-file",
+        metavar="FILE",
+        default="",
+        help="File with the token of workload-identity; else AZURE_FEDERATED_TOKEN_FILE.",
+    ),
+)
+"""How to sign in, and as whom."""
+
+
+def sign_in_options(command: F) -> F:
+    """Add the options that choose a sign-in; `reader_connection` and `writer_connection` read them back."""
+    for option in reversed(SIGN_IN):
+        command = option(command)
+    return command
+
+
+def reader_connection(values: dict[str, Any]) -> Connection:
+    """Take the sign-in options out of a command's `values`, and return how to reach the tenant as they say.
+
+    Raises:
+        UsageError: an option is missing or too many.
+    """
+    chosen = _sign_in(values, needed=True)
+    assert chosen  # noqa: S101 - it was needed
+    return connection(chosen, os.environ)
+
+
+def writer_connection(values: dict[str, Any]) -> Connection:
+    """Return the same for an identity that writes; the simulator has a token of its own for it."""
+    chosen = _sign_in(values, needed=True)
+    assert chosen  # noqa: S101 - it was needed
+    token = os.environ.get(SIMULATOR_WRITE_TOKEN)
+    return connection(chosen, {**os.environ, SIMULATOR_TOKEN: token} if token else os.environ)
+
+
 def source_options(command: F) -> F:
     """Add the options that choose a source and a sign-in; `choose` reads them back."""
     for kind in reversed([kind for kind in sources().values() if kind.option]):
@@ -47,28 +105,7 @@ def source_options(command: F) -> F:
         (
             click.option("--demo", is_flag=True, help="Audit a made-up tenant that is served on this machine."),
             click.option("--taken-at", metavar="TIME", help="When an export was made, as 2026-11-22T09:14:00Z."),
-            click.option(
-                "--auth", type=click.Choice(METHODS), default="default", show_default=True, help="How to sign in."
-            ),
-            click.option(
-                "--cloud",
-                type=click.Choice(list(CLOUDS)),
-                help="The tenant's cloud; else that of AZURE_AUTHORITY_HOST, else public.",
-            ),
-            click.option("--tenant-id", metavar="ID", default="", help="The tenant's id or domain."),
-            click.option("--client-id", metavar="ID", default="", help="appId of the identity that reads."),
-            click.option(
-                "--secret-file",
-                type=click.Path(path_type=Path),
-                help="File with the client secret; else ENTRA_AUDIT_CLIENT_SECRET, else a prompt.",
-            ),
-            click.option("--certificate", metavar="FILE", default="", help="PEM or PKCS #12 file of the certificate."),
-            click.option(
-                "--token-file",
-                metavar="FILE",
-                default="",
-                help="File with the token of workload-identity; else AZURE_FEDERATED_TOKEN_FILE.",
-            ),
+            *SIGN_IN,
             click.option("--strict-identity", is_flag=True, help="Refuse an identity that could also write."),
         )
     ):
@@ -129,6 +166,15 @@ class Target(click.Path):
         if value == "":
             self.fail("the path is empty; write . for the current folder", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def sample_configuration(chosen: Chosen) -> Configuration | None:
+    """Return the answers of the sample tenant's made-up team where that tenant is read, else None."""
+    if not chosen.demo:
+        return None
+    from auditor.workflow.demo import demo_configuration
+
+    return demo_configuration()
 
 
 @contextmanager

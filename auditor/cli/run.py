@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from auditor.cli.options import Target, app_ids, choose, request, source_options
+from auditor.cli.options import Target, app_ids, choose, request, sample_configuration, source_options
 from auditor.errors import UsageError
-from auditor.model.configuration import AppConfiguration, Configuration
+from auditor.model.configuration import AppConfiguration
 from auditor.model.outcome import Severity
 from auditor.reporters import Reporter, reporters
 
@@ -24,6 +24,12 @@ from auditor.reporters import Reporter, reporters
 @click.option("--feature", "features", multiple=True, metavar="F", help="A feature that is on; may be repeated.")
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
+)
+@click.option(
+    "--after",
+    type=click.Path(path_type=Path),
+    metavar="JOURNAL",
+    help="Show which findings this plan's journal closed.",
 )
 @click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
 @click.option("--format", "formats", default="html,csv,json", show_default=True, help="Formats, comma-separated.")
@@ -56,21 +62,15 @@ def command(**values: Any) -> int:
         config=values["config"],
         policy=values["policy"],
         features=values["features"],
-        sample=_sample() if chosen.demo else None,
+        sample=sample_configuration(chosen),
     )
     team = prepared.configuration.apps.get(values["app"], AppConfiguration())
     only = app_ids(values["app_ids"])
     with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:
-        audited = run(chosen.kind, asked, prepared, reporters=wanted, out=values["out"])
+        audited = run(chosen.kind, asked, prepared, reporters=wanted, out=values["out"], after=values["after"])
     print_summary(audited.result, audited.paths, Console())
     fail_on = values["fail_on"]
     return int(exit_code(audited.result, None if fail_on == "never" else Severity(fail_on)))
-
-
-def _sample() -> Configuration:
-    from auditor.workflow.demo import demo_configuration
-
-    return demo_configuration()
 
 
 def choose_formats(text: str) -> tuple[Reporter, ...]:

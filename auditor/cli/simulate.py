@@ -8,7 +8,8 @@ import click
 
 HELP = """Serve a snapshot as a Microsoft Graph tenant on this machine.
 
-It answers on loopback only, with a token of its own, until Ctrl-C.
+It answers on loopback only, with tokens of its own, until Ctrl-C: one reads, the other grants, revokes and switches
+apps off as well. What is written is gone when it stops.
 
 A file of faults lists what goes wrong, each with the keys match (a part of `METHOD /v1.0/path?query`, or a regular
 expression found in it), kind, status, retry_after (text), after (calls let through first, 0) and times (1; 0 is
@@ -24,8 +25,11 @@ Kinds for every call:
   status             an error: 400 401 403 404 410 429 500 502 503 504 507
   timeout            no answer
   reset              the connection is dropped
+  lost-answer        the call is carried out, then the connection is dropped
   cut-json           half of the body
   not-json           200 with HTML
+A kind for every read:
+  stale              the answer from before the latest write
 Kinds for a page of a collection:
   empty-page         no items, and a link to them
   repeated-next-link a link to the same page again

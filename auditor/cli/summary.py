@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from auditor.model.outcome import AuditResult, Decision, Severity
+from auditor.model.outcome import AuditResult, ClosedFinding, Decision, Severity
 from auditor.model.text import count
 from auditor.reporters.page import AppBlock, Page, page
 from auditor.reporters.text import prose, when
@@ -66,7 +66,7 @@ def _lines(result: AuditResult) -> list[Line]:
     shown = page(result)
     for block in shown.blocks:
         lines += [_line(0), *_app(block)]
-    return [*lines, _line(0), *_findings(shown), _line(0)]
+    return [*lines, _line(0), *_findings(shown), *_closed(result.closed), _line(0)]
 
 
 def _app(block: AppBlock) -> list[Line]:
@@ -109,6 +109,24 @@ def _findings(shown: Page) -> list[Line]:
     if len(found) > TOP:
         lines.append(_line(2, (f"and {count(len(found) - TOP, 'more kind')}: see the report", "dim")))
     return lines
+
+
+def _closed(closed: Sequence[ClosedFinding]) -> list[Line]:
+    """Return what became of the findings that a plan was to close."""
+    if not closed:
+        return []
+    back = sum(one.still_open for one in closed)
+    unknown = sum(not one.evaluated for one in closed)
+    plans = ", ".join(dict.fromkeys(prose(one.plan[:12]) for one in closed))
+    return [
+        _line(0, (count(len(closed) - back - unknown, "finding"), "bold green"), (f" closed since plan {plans}", "")),
+        *([_line(2, (f"{count(back, 'finding')} open again", "bold red"))] if back else []),
+        *(
+            [_line(2, (f"{count(unknown, 'finding')} not evaluated: not known to be gone", "yellow"))]
+            if unknown
+            else []
+        ),
+    ]
 
 
 def _next(result: AuditResult, paths: Sequence[Path]) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from auditor.engine.grants import Resources, grants_of
 from auditor.engine.policy import Allowance, Key, PolicyBook, judge, key_of, key_of_reference, keys
-from auditor.engine.view import Answered, AppView, Context
+from auditor.engine.view import Answered, AppView, Context, Narrower
 from auditor.errors import ConfigurationError
 from auditor.knowledge.identify import Identification, IdentifiedApp, identify
 from auditor.knowledge.permissions import RESOURCES, Permission, PermissionReference, PermissionTable
 from auditor.knowledge.profile import AppProfile, ImpactStatement, Integration, Selector, VendorStatement
 from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.model.directory import NO_ROLE, ServicePrincipal
-from auditor.model.grant import Grant
+from auditor.model.grant import Grant, Kind
 from auditor.model.outcome import Impact, Policy, Reach, Statement, VendorSays
 from auditor.model.snapshot import Client, Complete, Snapshot, Unavailable, items
 
@@ -133,14 +133,16 @@ class _Answers:
         for grant in held:
             if self._stays(grant, allowance):
                 stays[_holder(grant, grant.consent)].append(grant)
+        staying = [grant for grants_ in stays.values() for grant in grants_]
+        narrower = _Narrowing(self._permissions, client, (held, staying), self._wanted(allowance, needed))
         return AppView(
             identified=app,
             client=client,
-            answered=tuple(self._answer(grant, app, allowance, needed_by, stays) for grant in held),
+            answered=tuple(self._answer(grant, app, allowance, needed_by, stays, narrower) for grant in held),
             default_access=tuple(grant for grant in grants if grant.default_access),
             list_name=allowance.name,
             needed=needed,
-            holds_needed={key_of_reference(reference) for reference in needed} <= set(map(key_of, held)),
+            lacking=tuple(r for r in needed if key_of_reference(r) not in set(map(key_of, held))),
         )
 
     def _stays(self, grant: Grant, allowance: Allowance) -> bool:
@@ -166,6 +168,15 @@ class _Answers:
             if (resource, value, kind) in allowance.allowed
         )
 
+    def _wanted(self, allowance: Allowance, needed: tuple[PermissionReference, ...]) -> Mapping[Key, str]:
+        """Return what an app needs, now or under a condition, with the question that it hangs on."""
+        open_ = {
+            key: condition.not_needed_when
+            for key, condition in allowance.conditional.items()
+            if not self.answered_true(condition.not_needed_when)
+        }
+        return {**open_, **dict.fromkeys(map(key_of_reference, needed), "")}
+
     def _answer(
         self,
         grant: Grant,
@@ -173,6 +184,7 @@ class _Answers:
         allowance: Allowance,
         needed_by: Mapping[Key, str],
         stays: Mapping[_Holder, list[Grant]],
+        narrower: _Narrowing,
     ) -> Answered:
         permission = self._permissions.by_value(grant.resource_app_id, grant.permission, grant.kind)
         policy, policy_reason, condition = judge(grant, allowance) if grant.known else UNRESOLVED
@@ -194,6 +206,7 @@ class _Answers:
             reach=reach,
             reach_text=reach_text,
             impact=self._impact(grant, permission, app, integration),
+            narrower=narrower(grant) if policy == "outside" else None,
         )
 
     def _vendor(
@@ -252,6 +265,52 @@ class _Answers:
         if isinstance(members, Complete) and members.items:
             return f"every mailbox: up to {members.items[0]:,} enabled accounts, and shared and room mailboxes"
         return "every mailbox (the number of accounts was not read)"
+
+
+class _Narrowing:
+    """Finds what would do in place of the wider grants of one app."""
+
+    def __init__(
+        self,
+        permissions: PermissionTable,
+        client: Client,
+        held: tuple[Sequence[Grant], Sequence[Grant]],
+        wanted: Mapping[Key, str],
+    ) -> None:
+        """Take what an app holds, and of that what stays; what a staying grant covers is held as well."""
+        self._permissions = permissions
+        self._wanted = wanted
+        self._whole: Mapping[Kind, bool] = {
+            "application": isinstance(client.app_role_assignments, Complete),
+            "delegated": isinstance(client.oauth2_permission_grants, Complete),
+        }
+        everything, staying = held
+        self._held = {(*key_of(grant), grant.principal_id) for grant in everything} | {
+            (grant.resource_app_id, weaker, grant.kind, grant.principal_id)
+            for grant in staying
+            for weaker in permissions.covers(*key_of(grant))
+        }
+
+    def __call__(self, grant: Grant) -> Narrower | None:
+        """Return the narrowest permission that is wanted, not held and covered by this grant."""
+        if not self._whole[grant.kind] or not self._wanted:
+            return None
+        covered = self._permissions.covers(*key_of(grant))
+        found = [
+            Narrower(permission=entry, question=question)
+            for key, question in self._wanted.items()
+            if (key[0], key[2]) == (grant.resource_app_id, grant.kind) and key[1] in covered
+            if not {(*key, ""), (*key, grant.principal_id)} & self._held
+            if (entry := self._permissions.by_value(*key)) is not None
+        ]
+        return min(found, key=self._breadth, default=None)
+
+    def _breadth(self, narrower: Narrower) -> tuple[int, str]:
+        entry = narrower.permission
+        return (
+            len(self._permissions.covers(RESOURCES[entry.resource], entry.permission, entry.kind)),
+            entry.permission,
+        )
 
 
 def matches(selector: Selector, grant: Grant, permission: Permission | None, integration: Integration | None) -> bool:

@@ -171,18 +171,11 @@ def _judged_grants(context: Context, outcomes: tuple[Outcome, ...], deciding: se
             yield _judged(context, view, answered, by_grant.get(_key(answered.grant), []), deciding)
 
 
-def _waiver(found: list[Finding | Waived], deciding: set[str]) -> Waiver | None:
-    """Return the waiver that keeps a grant: every finding that argues for taking it away is waived."""
-    against = [outcome for outcome in found if outcome.rule_id in deciding]
-    waived = [outcome for outcome in against if isinstance(outcome, Waived)]
-    return waived[0].waiver if waived and len(waived) == len(against) else None
-
-
 def _judged(
     context: Context, view: AppView, answered: Answered, found: list[Finding | Waived], deciding: set[str]
 ) -> JudgedGrant:
     grant, permission, app = answered.grant, answered.permission, view.identified
-    verdict = decide(context, view, answered, _waiver(found, deciding))
+    verdict = decide(context, view, answered, waivers.keeping(found, deciding))
     worst = min((f for f in found if isinstance(f, Finding)), key=lambda f: (f.severity.rank, f.rule_id), default=None)
     enabled = app.service_principal.account_enabled
     return JudgedGrant(
@@ -210,7 +203,7 @@ def _judged(
         reason=verdict.reason,
         check=verdict.check,
         ask_whom=verdict.ask_whom,
-        replace_with="",
+        replace_with=verdict.replace_with,
         impact=answered.impact,
         severity=worst.severity if worst else None,
         severity_axis=worst.axis if worst else "",

@@ -6,8 +6,13 @@ allowed                                               keep
 conditional                                           keep; revoke-after once the condition is known to be false
 undetermined                                          ask
 outside, needed by a declared feature or the vendor   ask
+outside, app confirmed, a narrower one would do       replace, unless something else is open
 outside, app confirmed and nothing open               revoke
 outside                                               revoke-after, with what comes first
+
+A narrower one would do where the app's list holds it, it is needed or its condition is not known to be false, the app
+does not hold it, and the permission tables say that the wider grant covers it. What the narrower one keeps working is
+no longer a reason to wait.
 """
 
 from __future__ import annotations
@@ -15,10 +20,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.engine.answers import matches
 from auditor.engine.policy import key_of_reference
-from auditor.engine.view import Answered, AppView, Context
+from auditor.engine.view import Answered, AppView, Context, Narrower
+from auditor.knowledge.permissions import RESOURCES
 from auditor.knowledge.profile import ConditionalPermission, Precondition
 from auditor.model.configuration import Answer
 from auditor.model.outcome import Decision, VendorSays, Waiver
@@ -41,6 +48,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reason: str
     check: str = ""
     ask_whom: str = ""
+    replace_with: str = ""
 
 
 def decide(context: Context, view: AppView, answered: Answered, waiver: Waiver | None) -> Verdict:
@@ -116,12 +124,27 @@ def _outside(context: Context, view: AppView, answered: Answered) -> Verdict:
             reason=f"{view.list_name.capitalize()} leaves it out, yet {context.profile.title} says it is needed.",
             ask_whom="the owner of the policy",
         )
+    if answered.narrower and not _open_checks(context, view, answered, kept=answered.narrower):
+        return _replaced(context, view, answered, answered.narrower)
     checks = _open_checks(context, view, answered)
     reason = f"Outside {view.list_name}; {_vendor(context, answered)}."
     if checks:
         numbered = [f"{number}) {check}" for number, check in enumerate(checks, 1)] if len(checks) > 1 else checks
         return Verdict(decision="revoke-after", reason=reason, check=" ".join(numbered))
     return Verdict(decision="revoke", reason=f"{reason} {_released_by(context, view, answered)}".strip())
+
+
+def _replaced(context: Context, view: AppView, answered: Answered, narrower: Narrower) -> Verdict:
+    value = narrower.permission.permission
+    answer = context.configuration.answers.get(narrower.question)
+    state = "is not answered" if answer is None else f"does not hold, {_said(answer)}"
+    needed = f"is needed as long as '{narrower.question}' {state}" if narrower.question else "is needed"
+    return Verdict(
+        decision="replace",
+        reason=f"Outside {view.list_name}; {_vendor(context, answered)}. {value} {needed}, is covered by this one and "
+        "opens less: grant that first, then take this one away.",
+        replace_with=value,
+    )
 
 
 def _released_by(context: Context, view: AppView, answered: Answered) -> str:
@@ -137,8 +160,11 @@ def _released_by(context: Context, view: AppView, answered: Answered) -> str:
     return f"It may go because: {'; '.join(said)}." if said else ""
 
 
-def _open_checks(context: Context, view: AppView, answered: Answered) -> list[str]:
-    """Return what must be done before this grant goes; empty when it may go now."""
+def _open_checks(context: Context, view: AppView, answered: Answered, *, kept: Narrower | None = None) -> list[str]:
+    """Return what must be done before this grant goes; empty when it may go now.
+
+    With `kept`, it goes once that narrower permission is granted, and what that one keeps is no reason to wait.
+    """
     checks = []
     if not view.identified.confirmed:
         line = view.identified.confirm_line
@@ -146,6 +172,8 @@ def _open_checks(context: Context, view: AppView, answered: Answered) -> list[st
         checks.append(f"Confirm what this app is{where}.")
     for precondition in context.profile.preconditions:
         if _concerns(precondition, context, view, answered):
+            if kept and _keeps(kept, precondition, context, view, answered):
+                continue
             known = holds(precondition, context.configuration.features, context.configuration.answers)
             if known is False:
                 checks.append(f"Known not to hold yet: {precondition.question} {precondition.check}")
@@ -153,7 +181,7 @@ def _open_checks(context: Context, view: AppView, answered: Answered) -> list[st
                 checks.append(precondition.check)
     if answered.seen == "used":
         checks.append("The logs show it in use: find out by what, and move that first.")
-    if _may_be_the_only_road(context, view, answered):
+    if _may_be_the_only_road(context, view, answered, kept):
         checks.append(_only_road(context, view))
     return checks
 
@@ -181,9 +209,27 @@ def holds(precondition: Precondition, features: tuple[str, ...], answers: Mappin
     return None
 
 
-def _may_be_the_only_road(context: Context, view: AppView, answered: Answered) -> bool:
+def _keeps(kept: Narrower, precondition: Precondition, context: Context, view: AppView, answered: Answered) -> bool:
+    """Tell whether a narrower permission keeps what a precondition protects.
+
+    It does where the precondition is open and about that one too; one that is known not to hold only where the
+    narrower permission is allowed for that very reason.
+    """
+    known = holds(precondition, context.configuration.features, context.configuration.answers)
+    if known is False:
+        return kept.question == precondition.id
+    entry = kept.permission
+    grant = replace(answered.grant, permission=entry.permission, permission_id=entry.id)
+    return known is None and _concerns(precondition, context, view, replace(answered, grant=grant, permission=entry))
+
+
+def _may_be_the_only_road(context: Context, view: AppView, answered: Answered, kept: Narrower | None) -> bool:
     """Tell whether the integration lacks a permission that it needs and this grant could be doing its work."""
-    if view.holds_needed:
+    lacking = {key_of_reference(reference) for reference in view.lacking}
+    if kept is not None:
+        entry = kept.permission
+        lacking -= {(RESOURCES[entry.resource], entry.permission, entry.kind)}
+    if not lacking:
         return False
     permission = answered.permission
     needed = (context.permissions.by_value(*key_of_reference(reference)) for reference in view.needed)

@@ -74,20 +74,7 @@ class PolicyBook:
         """Return the permissions that declared features need of an app, whatever the policy, with the feature."""
         if app.match == "look-alike" or not app.integration:
             return {}
-        return {
-            key: self._profile.integrations[feature].title
-            for feature in self._carried(app.integration)
-            for key in keys(
-                self._profile.integrations[feature].policies["required"].allowed,
-                self._profile.integrations[feature].kind,
-                feature,
-            )
-        }
-
-    def _carried(self, integration: str) -> tuple[str, ...]:
-        """Return the declared features that the app of an integration carries."""
-        known = self._profile.integrations
-        return tuple(f for f in self.features if f == integration or integration in known[f].carried_by)
+        return needed_by(self._profile, self.features, app.integration)
 
     def _with_basics(self, allowance: Allowance) -> Allowance:
         return Allowance(
@@ -113,7 +100,7 @@ class PolicyBook:
         return _from_profile(shape, self.policy)
 
     def _required(self, integration: str) -> Allowance:
-        carried = self._carried(integration)
+        carried = _carried(self._profile, self.features, integration)
         if not carried:
             return _nothing("This integration is not among the declared features, so what it needs is not decided.")
         lists = [_from_profile(self._profile.integrations[feature], "required") for feature in carried]
@@ -126,6 +113,22 @@ class PolicyBook:
             why=" ".join(part.why for part in lists),
             name="policy 'required'",
         )
+
+
+def needed_by(profile: AppProfile, features: tuple[str, ...], integration: str) -> Mapping[Key, str]:
+    """Return the permissions that declared features need of the app of an integration, with the feature's title."""
+    return {
+        key: known.title
+        for feature in _carried(profile, features, integration)
+        for known in (profile.integrations[feature],)
+        for key in keys(known.policies["required"].allowed, known.kind, feature)
+    }
+
+
+def _carried(profile: AppProfile, features: tuple[str, ...], integration: str) -> tuple[str, ...]:
+    """Return the declared features that the app of an integration carries."""
+    known = profile.integrations
+    return tuple(f for f in features if f in known and (f == integration or integration in known[f].carried_by))
 
 
 def _nothing(why: str) -> Allowance:

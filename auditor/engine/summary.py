@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from auditor.engine.identity import identity_card
 from auditor.engine.view import AppView, Context
+from auditor.knowledge.permissions import Permission
 from auditor.model.outcome import AuditedApp, Decision, JudgedGrant, NotChecked, tally
 from auditor.model.snapshot import (
     EXCHANGE,
@@ -31,7 +33,8 @@ _LEADS: Mapping[Decision, str] = {
     "replace": "Until it is replaced, it may",
     "revoke-after": "Until the check is done, it may",
 }
-GOES: frozenset[Decision] = frozenset({"revoke", "revoke-after"})
+GOES: frozenset[Decision] = frozenset({"revoke", "revoke-after", "replace"})
+"""Decisions by which a grant goes."""
 TITLES: Mapping[str, str] = {
     "organization": "The organization",
     "enabledMembers": "Number of enabled accounts",
@@ -94,8 +97,26 @@ def audited_app(context: Context, view: AppView, grants: Sequence[JudgedGrant]) 
         still_possible=tuple(_still_possible(context, view, own)),
         not_checked=tuple(_not_checked(context, view)),
         before=tuple(_picture(context, view, own, own)),
-        after=tuple(_picture(context, view, own, tuple(g for g in own if g.decision not in GOES))),
+        after=tuple(_picture(context, view, own, tuple(_remaining(context, own)))),
     )
+
+
+def _remaining(context: Context, own: Sequence[JudgedGrant]) -> Iterator[JudgedGrant]:
+    """Give what is left once every decision was followed: the narrower permission in the place of the wider."""
+    for judged in own:
+        narrower = _replacement(context, judged)
+        if narrower is not None:
+            yield replace(judged, opens=narrower.opens, family=narrower.family, access=narrower.access)
+        elif judged.decision not in GOES:
+            yield judged
+
+
+def _replacement(context: Context, judged: JudgedGrant) -> Permission | None:
+    """Return what is granted in place of a grant that is to be replaced; None for any other."""
+    if judged.decision != "replace":
+        return None
+    grant = judged.grant
+    return context.permissions.by_value(grant.resource_app_id, judged.replace_with, grant.kind)
 
 
 def _outlook(numbers: Mapping[Decision, int], lead: str = "") -> str:
@@ -219,6 +240,12 @@ def _still_possible(context: Context, view: AppView, own: Sequence[JudgedGrant])
             if judged.decision == decision and judged.access != "sign-in" and sentence not in said:
                 said.add(sentence)
                 yield sentence
+    for judged in own:
+        if narrower := _replacement(context, judged):
+            sentence = f"In its place stays: may {narrower.opens} ({_name(judged, narrower.permission)})."
+            if sentence not in said:
+                said.add(sentence)
+                yield sentence
     if any(judged.decision in GOES for judged in own):
         yield "Access tokens already issued keep working until they expire; how long is not measured here."
         yield f"Reconnecting in {context.profile.title}'s portal may ask for all permissions again."
@@ -244,10 +271,10 @@ def _stays_beside_grants(view: AppView) -> Iterator[str]:
         yield f"Stays: {count(len(owners), 'owner')} ({names}), who can add credentials to the app."
 
 
-def _name(judged: JudgedGrant) -> str:
+def _name(judged: JudgedGrant, permission: str = "") -> str:
     grant = judged.grant
     consent = {"AllPrincipals": ", for every user", "Principal": ", for users who consented"}.get(grant.consent, "")
-    return f"{grant.permission}, {grant.kind}{consent}"
+    return f"{permission or grant.permission}, {grant.kind}{consent}"
 
 
 def _picture(

@@ -13,6 +13,14 @@ from auditor.model.outcome import Impact, Policy, Reach, Seen, SeenApp, Statemen
 from auditor.model.snapshot import Client, Snapshot
 
 
+class Narrower(Struct, frozen=True, kw_only=True):
+    """A permission that would do in place of a wider one: the app's list holds it, and the app does not."""
+
+    permission: Permission
+    question: str
+    """The id of the question that it hangs on, where it is allowed under a condition; empty where it is needed."""
+
+
 class Answered(Struct, frozen=True, kw_only=True):
     """A grant with the five answers, before any rule and any decision."""
 
@@ -33,6 +41,8 @@ class Answered(Struct, frozen=True, kw_only=True):
     reach: Reach
     reach_text: str
     impact: Impact
+    narrower: Narrower | None
+    """What would do in its place, where it is outside; None where nothing would, or more is held than was read."""
 
 
 class AppView(Struct, frozen=True, kw_only=True):
@@ -47,8 +57,8 @@ class AppView(Struct, frozen=True, kw_only=True):
     """What the list is called that the app is held against: `policy 'minimal'`, `your own list`."""
     needed: tuple[PermissionReference, ...]
     """What the app's integration needs (allowed by the policy's list and said needed); empty when undetermined."""
-    holds_needed: bool
-    """Everything in `needed` was seen among the grants."""
+    lacking: tuple[PermissionReference, ...]
+    """Of `needed`, what was not seen among the grants."""
 
 
 class Context(Struct, frozen=True, kw_only=True):

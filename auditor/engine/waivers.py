@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -47,6 +47,18 @@ def apply(
     valid = [waiver for waiver in waivers if today <= waiver.expires]
     expired = tuple(waiver for waiver in waivers if today > waiver.expires)
     return tuple(_waived(outcome, valid) for outcome in outcomes), expired
+
+
+def keeping(found: Iterable[Outcome], deciding: Collection[str]) -> Waiver | None:
+    """Return the waiver that keeps a grant: every finding that argues for taking it away is waived.
+
+    Args:
+        found: the outcomes on one grant.
+        deciding: ids of the rules that argue for taking a grant away.
+    """
+    against = [o for o in found if isinstance(o, Finding | Waived) and o.rule_id in deciding]
+    waived = [outcome for outcome in against if isinstance(outcome, Waived)]
+    return waived[0].waiver if waived and len(waived) == len(against) else None
 
 
 def _waived(outcome: Outcome, waivers: Sequence[Waiver]) -> Outcome:

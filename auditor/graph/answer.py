@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from auditor.model.canonical import from_json
 
+NO_CONTENT = 204
+"""HTTP's status of a success that says nothing more."""
 RETRIED = frozenset({0, 408, 429, 500, 502, 503, 504, 507, 509})
 """Statuses after which a request is sent again; 0 stands for no answer, or one that is no JSON."""
 
@@ -61,6 +63,8 @@ def http_answer(status: int, headers: Mapping[str, str], content: bytes, now: da
 def json_answer(status: int, retry_after: str | None, body: object, now: datetime) -> Answer:
     """Return the Answer of a status and a parsed body; a success without an object counts as no answer."""
     wait = _seconds(retry_after, now)
+    if status == NO_CONTENT:
+        return Answer(status=status, body={})
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's range of success
         if isinstance(body, Mapping):
             return Answer(status=status, body=body)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 SIMULATOR_URL = "ENTRA_AUDIT_SIMULATOR_URL"
 SIMULATOR_TOKEN = "ENTRA_AUDIT_SIMULATOR_TOKEN"  # noqa: S105 - the variable's name
+SIMULATOR_WRITE_TOKEN = "ENTRA_AUDIT_SIMULATOR_WRITE_TOKEN"  # noqa: S105 - the variable's name
+"""The token that writing takes in a simulator; reading takes SIMULATOR_TOKEN."""
 Method = Literal[
     "default",
     "environment",

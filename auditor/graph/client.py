@@ -43,7 +43,9 @@ CONNECTS = 4
 OUTSIDE = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_DIR", *CA_VARIABLES)
 """Variables that say how the world is reached."""
 UNAUTHORIZED = 401
+JSON = (("Content-Type", "application/json"),)
 AGENT = f"entra-auditor/{__version__}"
+WRITING_AGENT = f"entra-auditor-apply/{__version__}"
 LOG = logging.getLogger("auditor.graph")
 
 
@@ -56,6 +58,7 @@ class GraphClient:
         sleep: waits for seconds between tries to reach Graph at all.
         transport: sends instead of the network; for tests.
         timeout: of one request.
+        agent: the User-Agent, by which a tenant's logs tell one that writes from one that reads.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class GraphClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        agent: str = AGENT,
     ) -> None:
         self.connection = connection
+        self._agent = agent
         self._root = urlsplit(connection.base_url)
         self._scope = connection.cloud.scope
         self._now = now
@@ -133,6 +138,11 @@ class GraphClient:
         """How many requests have been sent."""
         return self._sent
 
+    @property
+    def root(self) -> str:
+        """Scheme, host and port of Graph, without a path."""
+        return self._root.geturl()
+
     def url(self, endpoint: Endpoint, id_: str = "") -> str:
         """Return the whole URL of a call."""
         return f"{self._root.geturl()}/{endpoint.version}{endpoint.target(id_)}"
@@ -181,7 +191,7 @@ class GraphClient:
         """
         if not self.owns(url, endpoint.version):
             raise GraphError("A link leads away from Microsoft Graph.", where=one_line(url))
-        return await self._answer(Method.GET, url, endpoint.headers, None)
+        return await self.answer(Method.GET, url, endpoint.headers, None)
 
     async def post_batch(self, version: Version, content: bytes) -> Answer:
         """Send a $batch whose JSON is `content`.
@@ -191,12 +201,17 @@ class GraphClient:
             GraphError: Graph was never reached.
         """
         url = self.url(BATCH if version == "v1.0" else BATCH_BETA)
-        return await self._answer(Method.POST, url, (("Content-Type", "application/json"),), content)
+        return await self.answer(Method.POST, url, JSON, content)
 
-    async def _answer(
+    async def answer(
         self, method: Method, url: str, headers: tuple[tuple[str, str], ...], content: bytes | None
     ) -> Answer:
-        """Send, with a new token where Graph does not take the one at hand."""
+        """Send, with a new token where Graph does not take the one at hand; for this package's own use.
+
+        Raises:
+            SignInError: no token could be had.
+            GraphError: Graph was never reached.
+        """
         await self._credential.get_token(self._scope)
         used = self._credential.number
         answer = await self._send(method, url, headers, content)
@@ -217,7 +232,7 @@ class GraphClient:
         request.url = url
         request.content = content
         request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-        for name, value in (("Accept", "application/json"), ("User-Agent", AGENT), *headers):
+        for name, value in (("Accept", "application/json"), ("User-Agent", self._agent), *headers):
             request.headers.try_add(name, value)
         async with self._slots:
             self._sent += 1

@@ -260,6 +260,25 @@ ANY_SIGN_IN = msgspec.structs.replace(
     single=True,
     purpose="Whether the report of sign-ins is there at all: an empty one says nothing of an app.",
 )
+OAUTH2_PERMISSION_GRANT = Endpoint(
+    path="/oauth2PermissionGrants/{id}",
+    application="Directory.Read.All",
+    also=_GRANTS,
+    delegated="Directory.Read.All",
+    role=_READERS,
+    single=True,
+    purpose="One delegated grant afresh, right before it is changed and after.",
+)
+ACCOUNT = Endpoint(
+    path="/servicePrincipals/{id}",
+    query=(("$select", "id,appId,accountEnabled"),),
+    application="Application.Read.All",
+    also=_APPLICATIONS,
+    delegated="Application.Read.All",
+    role=_READERS,
+    single=True,
+    purpose="Whether an app may sign in, right before that is changed and after.",
+)
 BATCH = Endpoint(
     method="POST",
     path="/$batch",
@@ -303,3 +322,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     BATCH_BETA,
 )
 """All of them, in the order in which an audit meets them."""
+
+CHECKS: tuple[Endpoint, ...] = (OAUTH2_PERMISSION_GRANT, ACCOUNT)
+"""Reads that only a change makes, beside those above."""

@@ -152,6 +152,21 @@ class Precondition(Sourced, frozen=True, kw_only=True):
     """Known not to hold when one of these is declared."""
 
 
+class Trial(Sourced, frozen=True, kw_only=True):
+    """Something that people try before and after a change, to see that the vendor's features still work."""
+
+    id: str
+    title: str
+    integrations: tuple[str, ...]
+    """The features that it tries."""
+    about: Selector = Selector()
+    """What has to go for it to matter; everything unless said otherwise."""
+    place: Literal["", "room"] = ""
+    """`room`: it takes a meeting room."""
+    steps: tuple[str, ...]
+    expected: str
+
+
 class AppProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of rules/apps/."""
 
@@ -170,6 +185,8 @@ class AppProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For every integration, after its own; the last one must match everything."""
     not_checked: tuple[NotChecked, ...] = ()
     """What no audit over Microsoft Graph can see of this vendor: what, who can check it, and how."""
+    tests: tuple[Trial, ...] = ()
+    """The test plan of a change, in order."""
 
 
 def profile_names(directory: Path | None = None) -> tuple[str, ...]:
@@ -224,6 +241,8 @@ class _Check:
                 raise self._wrong((*steps, "id"), f"The question '{precondition.id}' is there already.", "Rename one.")
             for field in ("integrations", "holds_without_features", "fails_with_features"):
                 self._known(getattr(precondition, field), (*steps, field))
+        for number, trial in enumerate(self._profile.tests):
+            self._known(trial.integrations, ("tests", number, "integrations"))
         if not self._profile.impacts or self._profile.impacts[-1].about != Selector():
             raise self._wrong(
                 ("impacts",),
@@ -281,7 +300,7 @@ class _Check:
             raise self._wrong((*steps, "date"), f"'{statement.date}' is not a day.", "Write it as 2026-11-22.")
 
     def _selector(self, statement: Sourced, steps: Steps) -> None:
-        if not isinstance(statement, (VendorStatement, ImpactStatement, Precondition)):
+        if not isinstance(statement, (VendorStatement, ImpactStatement, Precondition, Trial)):
             return
         about, place = statement.about, (*steps, "about")
         if about.permissions and about.families:
@@ -322,6 +341,7 @@ def _statements(profile: AppProfile) -> Iterator[tuple[Steps, Sourced]]:
         (("preconditions",), profile.preconditions),
         (("vendor",), profile.vendor),
         (("impacts",), profile.impacts),
+        (("tests",), profile.tests),
     ]
     for name, integration in profile.integrations.items():
         yield from (

@@ -243,7 +243,7 @@ class AuditedApp(Struct, frozen=True, kw_only=True):
     before: tuple[str, ...]
     """What the app may do now, by family: `Mail: read and change`."""
     after: tuple[str, ...]
-    """The same after every decision to revoke (also after a check) has been followed."""
+    """The same after every decision to revoke (also after a check) or to replace has been followed."""
 
 
 class SeenApp(Struct, frozen=True, kw_only=True):
@@ -282,6 +282,29 @@ class Provenance(Struct, frozen=True, kw_only=True):
     audit_log_since: datetime | None
 
 
+class ClosedFinding(Struct, frozen=True, kw_only=True):
+    """A finding that a plan was to close, once every change of its step was journalled as done."""
+
+    finding_id: str
+    rule_id: str
+    title: str
+    app_name: str
+    app_id: str
+    permission: str
+    """What was taken, comma-separated; empty where the app itself was changed."""
+    resource_app_id: str
+    closed_at: datetime
+    """When the last change of the step was verified."""
+    plan: str
+    """sha256 of the plan."""
+    journal: str
+    """sha256 of the journal."""
+    still_open: bool
+    """This audit finds it again, waived or not."""
+    evaluated: bool = True
+    """False: this audit could not evaluate the rule for the app, so that it is gone is not shown."""
+
+
 class AuditResult(Struct, frozen=True, kw_only=True):
     """Everything a report shows; the same snapshot, rules and configuration give the same bytes."""
 
@@ -311,3 +334,5 @@ class AuditResult(Struct, frozen=True, kw_only=True):
     ledger: tuple[LedgerEntry, ...]
     notes: tuple[str, ...]
     provenance: Provenance
+    closed: tuple[ClosedFinding, ...] = ()
+    """Findings that a plan closed, where a journal was given."""

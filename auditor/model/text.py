@@ -49,6 +49,14 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
+def steps(text: str) -> list[str]:
+    """Return the parts of `1) ... 2) ...`, or the whole as one part where it is not numbered so."""
+    parts = [text]
+    while (cut_at := parts[-1].find(f" {len(parts) + 1}) ")) >= 0 and text.startswith("1) "):
+        parts[-1:] = [parts[-1][:cut_at], parts[-1][cut_at + 1 :]]
+    return [part.partition(") ")[2] for part in parts] if len(parts) > 1 else [text]
+
+
 def encoding_of(head: bytes) -> str:
     """Return the encoding of a text file by its first bytes: a byte order mark, else where the NUL of UTF-16 stands.
 

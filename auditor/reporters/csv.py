@@ -1,15 +1,18 @@
-"""CSV: grants.csv and findings.csv, for whoever goes on in a spreadsheet or a database.
+"""CSV: grants.csv, findings.csv and closed.csv, for whoever goes on in a spreadsheet or a database.
 
 UTF-8 with byte order mark, comma, CRLF (RFC 4180). No cell is a formula, no cell spans lines. grants.csv has one row
 per permission held, so a delegated grant of three scopes gives three rows with one grant_id. findings.csv has a row for
 each finding, waived finding and rule that could not be evaluated; its column `outcome` says which. Where the audit is
 incomplete, rows whose outcome is INCOMPLETE come first, one for each reason. Passes are left out: there is one for
-nearly every rule and grant, they would bury what needs work, and audit.json holds them all.
+nearly every rule and grant, they would bury what needs work, and audit.json holds them all. closed.csv has a row for
+each finding that a plan closed, and is written only where there is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from msgspec import Struct
 
 from auditor.model.outcome import AuditResult, Finding, JudgedGrant, NotEvaluated, Waived
 from auditor.reporters import Reporter
@@ -30,11 +33,17 @@ FINDING_COLUMNS = (
     "service_principal_id", "grant_id", "permission", "title", "reason", "remediation", "basis", "controls",
     "waiver",
 )  # fmt: skip
+CLOSED_COLUMNS = (
+    "finding_id", "rule_id", "title", "tenant_id", "app_id", "app_name", "permission", "resource_app_id", "closed_at",
+    "still_open", "evaluated", "plan", "journal",
+)  # fmt: skip
 
 
 def render(result: AuditResult) -> dict[str, bytes]:
-    """Return both files."""
+    """Return the files."""
+    closed = [_row(one, CLOSED_COLUMNS) | {"tenant_id": result.tenant_id} for one in result.closed]
     return {
+        **({"closed.csv": _table(CLOSED_COLUMNS, closed)} if closed else {}),
         "findings.csv": _table(FINDING_COLUMNS, _finding_rows(result)),
         "grants.csv": _table(GRANT_COLUMNS, [_grant_row(result, judged) for judged in result.grants]),
     }
@@ -46,6 +55,10 @@ def _table(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
     safe = [[cell(row[column]) for column in columns] for row in rows]
     text = DataFrame(safe, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\r\n")
     return text.encode("utf-8-sig")
+
+
+def _row(value: Struct, columns: Sequence[str]) -> Row:
+    return {name: getattr(value, name) for name in columns if name in value.__struct_fields__}
 
 
 def _grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
@@ -112,4 +125,6 @@ def _finding(finding: Finding) -> Row:
     }
 
 
-REPORTER = Reporter(name="csv", help="grants.csv and findings.csv, for spreadsheets", render=render)
+REPORTER = Reporter(
+    name="csv", help="grants.csv and findings.csv, for spreadsheets; closed.csv after a plan", render=render
+)

@@ -1,4 +1,4 @@
-"""The published JSON Schemas of audit.json, of a snapshot and of entra-audit.yaml, generated from the Structs.
+"""The published JSON Schemas of audit.json, a snapshot, a plan and entra-audit.yaml, generated from the Structs.
 
 `python -m auditor.reporters.schema` writes them to reports/schemas/ anew.
 """
@@ -12,8 +12,9 @@ import msgspec
 
 from auditor.knowledge.configuration import configuration_schema
 from auditor.knowledge.data import data_dir
-from auditor.model import outcome, snapshot
+from auditor.model import outcome, plan, snapshot
 from auditor.model.outcome import AuditResult
+from auditor.model.plan import RevokePlan
 from auditor.model.snapshot import Snapshot
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -29,11 +30,17 @@ def snapshot_schema() -> dict[str, Any]:
     return _versioned(Snapshot, snapshot.SCHEMA, snapshot.VERSION)
 
 
+def plan_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a plan."""
+    return _versioned(RevokePlan, plan.SCHEMA, plan.VERSION)
+
+
 def schemas() -> dict[str, bytes]:
     """Return every published schema by its file name under reports/schemas/, as that file must read."""
     found = {
         "audit.schema.json": audit_schema(),
         "configuration.schema.json": configuration_schema(),
+        "plan.schema.json": plan_schema(),
         "snapshot.schema.json": snapshot_schema(),
     }
     return {name: json.dumps(schema, indent=2).encode() + b"\n" for name, schema in found.items()}

@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from auditor.model.text import MONTHS, moment, visible
+from auditor.model.text import MONTHS, moment, steps, visible
+
+__all__ = ["cell", "cut", "day", "host", "https_only", "odd_letters", "prose", "steps", "when"]
 
 LONGEST = 2000
 """Characters of one text that a page shows; longer ones are cut."""
@@ -45,14 +47,6 @@ def odd_letters(name: str) -> str:
         if not name.startswith(_OTHER_SHAPES)
     ]
     return f" (contains {', '.join(odd[:MOST_LETTERS])}{' and more' if len(odd) > MOST_LETTERS else ''})" if odd else ""
-
-
-def steps(text: str) -> list[str]:
-    """Return the parts of `1) ... 2) ...`, or the whole as one part where it is not numbered so."""
-    parts = [text]
-    while (cut_at := parts[-1].find(f" {len(parts) + 1}) ")) >= 0 and text.startswith("1) "):
-        parts[-1:] = [parts[-1][:cut_at], parts[-1][cut_at + 1 :]]
-    return [part.partition(") ")[2] for part in parts] if len(parts) > 1 else [text]
 
 
 @lru_cache(maxsize=4096)

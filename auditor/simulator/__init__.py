@@ -1,1 +1,1 @@
-"""The simulator: a Microsoft Graph tenant on loopback, grown from a Snapshot; it only answers reads."""
+"""The simulator: a Microsoft Graph tenant on loopback, grown from a Snapshot, that answers reads and takes writes."""

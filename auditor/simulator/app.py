@@ -51,7 +51,7 @@ class App:
             await self._drop(scope)
             return
         response = Response(
-            answer.encoded(), answer.status, headers=dict(answer.headers), media_type=answer.content_type
+            answer.encoded(), answer.status, headers=dict(answer.headers), media_type=answer.content_type or None
         )
         await response(scope, receive, send)
 

@@ -9,13 +9,14 @@ published queries over the log.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from auditor.model.directory import GrantEvent, ServicePrincipal
 from auditor.simulator.bodies import moment, uuid
 from auditor.simulator.query import Json
 
+UPDATED_APP = "Update service principal"
 Apps = Mapping[str, ServicePrincipal]
 """Service principals by object id."""
 
@@ -28,6 +29,17 @@ def directory_audit(event: GrantEvent, apps: Apps) -> Json:
         "initiatedBy": _initiator(event.actor),
         "targetResources": shape(event, apps),
     }
+
+
+def account(event: GrantEvent, app: ServicePrincipal, *, enabled: bool) -> Json:
+    """Return the audit record of an app whose sign-in was switched on or off; `app` is as it was before."""
+    was = [app.account_enabled] if isinstance(app.account_enabled, bool) else []
+    changes = [
+        {"displayName": "AccountEnabled", "oldValue": json.dumps(was), "newValue": json.dumps([enabled])},
+        {"displayName": "Included Updated Properties", "oldValue": None, "newValue": json.dumps("AccountEnabled")},
+    ]
+    target = {**_target(app.id, app.display_name, "ServicePrincipal", {}), "modifiedProperties": changes}
+    return {**directory_audit(event, {}), "targetResources": [target]}
 
 
 def oldest(when: datetime, tenant_id: str) -> Json:
@@ -162,8 +174,26 @@ def _other(event: GrantEvent, apps: Apps) -> list[Json]:
     return [_app(event.target_id, apps, {})]
 
 
+def _removed(shape: Callable[[GrantEvent, Apps], list[Json]]) -> Callable[[GrantEvent, Apps], list[Json]]:
+    """Return the shape of a record that tells of the opposite: its values are the old ones."""
+
+    def targets(event: GrantEvent, apps: Apps) -> list[Json]:
+        made = shape(event, apps)
+        for target in made:
+            changes = target["modifiedProperties"]
+            assert isinstance(changes, list)  # noqa: S101 - made by _target
+            target["modifiedProperties"] = [
+                {**change, "oldValue": change["newValue"], "newValue": None} for change in changes
+            ]
+        return made
+
+    return targets
+
+
 _SHAPES = {
     "add app role assignment to service principal": _role,
     "add delegated permission grant": _delegated,
     "consent to application": _consent,
+    "remove app role assignment from service principal": _removed(_role),
+    "remove delegated permission grant": _removed(_delegated),
 }

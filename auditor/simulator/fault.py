@@ -12,8 +12,10 @@ FaultKind = Literal[
     "status",
     "timeout",
     "reset",
+    "lost-answer",
     "cut-json",
     "not-json",
+    "stale",
     "empty-page",
     "repeated-next-link",
     "foreign-next-link",
@@ -34,8 +36,17 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     - `status` answers with Graph's error body;
     - `timeout` never answers, and `reset` drops the connection;
-    - `cut-json` ends the body in its middle (in a batch, the member's body is then a string);
+    - `lost-answer` drops the connection in place of the answer;
+    - `cut-json` ends the body in its middle (in a batch, the member's body is then a string; an answer without a body
+      has nothing to cut);
     - `not-json` answers 200 with HTML.
+
+    A write that `status`, `timeout` or `reset` strikes is not carried out; one that `lost-answer`, `cut-json` or
+    `not-json` strikes is. The same holds of a batch and its members.
+
+    A read of one object or of a collection:
+
+    - `stale` answers from the tenant before the latest write.
 
     A call for a collection; anything else is left alone:
 
@@ -51,7 +62,8 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     - `out-of-order` answers the members last first (they come shuffled at all times).
 
-    On a member of a batch, `reset` and `timeout` strike the whole batch; the other kinds strike the member alone.
+    On a member of a batch, `reset`, `timeout` and `lost-answer` strike the whole batch, whose later members are not
+    carried out; the other kinds strike the member alone.
 
     Raises:
         ValueError: `status` or `retry_after` is given, and the kind is another.

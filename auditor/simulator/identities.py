@@ -7,6 +7,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 READER = ("Application.Read.All", "AuditLog.Read.All", "Directory.Read.All")
+WRITER = ("AppRoleAssignment.ReadWrite.All", "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """appId of Microsoft's that azure-identity signs people in with when none is named."""
 GITHUB = "https://token.actions.githubusercontent.com"

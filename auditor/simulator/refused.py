@@ -10,6 +10,7 @@ _WORDS: Mapping[int, tuple[str, str]] = {
     403: ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
     404: ("Request_ResourceNotFound", "The resource does not exist."),
     405: ("Request_BadRequest", "Specified HTTP method is not allowed for the request target."),
+    409: ("Request_MultipleObjectsWithSameKeyValue", "The object exists already."),
     410: ("Gone", "The resource is no longer available."),
     429: ("TooManyRequests", "Too many requests."),
     500: ("InternalServerError", "An unexpected error occurred."),
@@ -45,3 +46,9 @@ class Refused(Exception):  # noqa: N818 - an answer of the simulator, not an err
 def unsupported(message: str) -> Refused:
     """Return the refusal of a query that Graph does not offer."""
     return Refused(400, message, code="Request_UnsupportedQuery")
+
+
+def absent(name: str) -> Refused:
+    """Return the refusal of what names an object that does not exist."""
+    said = f"Resource '{name}' does not exist or one of its queried reference-property objects are not present."
+    return Refused(404, said)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
 import socket
 import threading
 import time
@@ -14,8 +11,9 @@ from contextlib import closing, contextmanager
 from msgspec import Struct
 
 from auditor.errors import MissingPartError, UsageError
+from auditor.graph.auth import SIMULATOR_TOKEN, SIMULATOR_URL, SIMULATOR_WRITE_TOKEN
 from auditor.model.snapshot import Snapshot
-from auditor.simulator.bodies import uuid
+from auditor.simulator.bearers import read_token, write_token
 from auditor.simulator.fault import Fault
 from auditor.simulator.graph import Call, Graph
 from auditor.simulator.identities import Identities, TokenRequest, Trust
@@ -40,7 +38,9 @@ class Tls(Struct, frozen=True, kw_only=True):
 class Running:
     """A simulator that runs: where it is, its credential, and what it was asked."""
 
-    def __init__(self, graph: Graph, authority: Authority | None, *, url: str, token: str, port: int) -> None:
+    def __init__(
+        self, graph: Graph, authority: Authority | None, *, url: str, token: str, write_token: str, port: int
+    ) -> None:
         self._graph = graph
         self._authority = authority
         self.port = port
@@ -48,7 +48,14 @@ class Running:
         self.url = url
         """`http://127.0.0.1:PORT`, without a trailing slash."""
         self.token = token
-        """The bearer token that opens this simulator and nothing else."""
+        """The bearer token that opens this simulator and nothing else; it reads."""
+        self.write_token = write_token
+        """The bearer token, of another identity, that writes as well."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The tenant as the writes so far have left it."""
+        return self._graph.snapshot
 
     @property
     def calls(self) -> list[Call]:
@@ -107,19 +114,20 @@ def serve(
     with closing(_listen(port)) as listener:
         number = listener.getsockname()[1]
         url = (tls.url if tls else "") or f"{'https' if tls else 'http'}://{HOST}:{number}"
-        token = _token(snapshot)
+        token, writing = read_token(snapshot), write_token(snapshot)
         authority = Authority(snapshot, identities, graph=url) if identities else None
         graph = Graph(
             snapshot,
             url=url,
             token=token,
+            write_token=writing,
             page_size=page_size,
             faults=faults,
             max_page=max_page,
             opens=authority.opens if authority else None,
         )
         with _served(graph, authority, listener, latency=latency, tls=tls):
-            yield Running(graph, authority, url=url, token=token, port=number)
+            yield Running(graph, authority, url=url, token=token, write_token=writing, port=number)
 
 
 @contextmanager
@@ -186,13 +194,14 @@ def run_forever(
             return
 
 
-def env_lines(running_url: str, token: str) -> str:
+def env_lines(running_url: str, token: str, write_token: str) -> str:
     """Return the shell lines that point this tool, and by their comment curl, at a simulator."""
     return f"""\
-export ENTRA_AUDIT_SIMULATOR_URL='{running_url}'
-export ENTRA_AUDIT_SIMULATOR_TOKEN='{token}'
-# curl -H "Authorization: Bearer $ENTRA_AUDIT_SIMULATOR_TOKEN" \
-"$ENTRA_AUDIT_SIMULATOR_URL/v1.0/servicePrincipals?\\$select=appId,displayName&\\$top=5"
+export {SIMULATOR_URL}='{running_url}'
+export {SIMULATOR_TOKEN}='{token}'
+export {SIMULATOR_WRITE_TOKEN}='{write_token}'
+# curl -H "Authorization: Bearer ${SIMULATOR_TOKEN}" \
+"${SIMULATOR_URL}/v1.0/servicePrincipals?\\$select=appId,displayName&\\$top=5"
 """
 
 
@@ -210,18 +219,3 @@ def _listen(port: int) -> socket.socket:
             advice="Choose another port, or 0 for a free one.",
         ) from error
     return listener
-
-
-def _token(snapshot: Snapshot) -> str:
-    """Return a bearer token in the shape of a JSON Web Token; nobody signed it, its end is random."""
-    claims = {
-        "aud": "https://graph.microsoft.com",
-        "tid": snapshot.tenant_id,
-        "appid": snapshot.source.reader_app_id or uuid("sample reader"),
-        "oid": snapshot.source.reader_object_id or uuid("sample reader object"),
-        "app_displayname": "Sample reader",
-        "roles": ["Application.Read.All", "AuditLog.Read.All", "Directory.Read.All"],
-    }
-    parts = (json.dumps(part).encode() for part in ({"typ": "JWT", "alg": "none"}, claims))
-    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
-    return f"{text}.{secrets.token_urlsafe(32)}"

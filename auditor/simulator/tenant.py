@@ -1,4 +1,4 @@
-"""A snapshot as a Graph tenant: which collection stands under which path, and which of them may not be read.
+"""A tenant as Graph shows it: which collection stands under which path, and which of them may not be read.
 
 What a snapshot could not read, the tenant refuses to show; what it read in part, the tenant shows as if it were
 all. Memberships are known transitively only, so `memberOf` and `transitiveMemberOf` are the same.
@@ -7,61 +7,74 @@ all. Memberships are known transitively only, so `memberOf` and `transitiveMembe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
-from msgspec import UNSET
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
-from auditor.model.directory import AppRoleAssignment, ServicePrincipal
-from auditor.model.snapshot import Client, Collected, Complete, Snapshot, Unavailable, items
+from auditor.model.directory import AppRoleAssignment
+from auditor.model.snapshot import Collected, Complete, Snapshot, Unavailable, items
 from auditor.simulator import audits, bodies
 from auditor.simulator.query import Json
 from auditor.simulator.refused import Refused
+from auditor.simulator.state import State, held
 from auditor.simulator.table import Table, Users, shared, whole
 
 _BY_APP_ID = re.compile(r"servicePrincipals\(appId='([^']*)'\)")
 _ROLE = "#microsoft.graph.directoryRole"
 _CAST = "microsoft.graph."
 _GRANT_FILTERS = "clientId consentType principalId resourceId"
+_SIGN_INS = "reports/servicePrincipalSignInActivities"
+_WITH_ITEMS = ("appRoleAssignment", "oAuth2PermissionGrant")
+"""Types whose objects can be asked for by their id, below the collection."""
 _NOTHING: Complete[Any] = Complete(items=())
 
 
 class Tenant:
-    """The collections of one snapshot."""
+    """The collections of one tenant, each made when it is first asked for.
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self._clients = {client.service_principal.id.lower(): client for client in snapshot.clients}
-        self._apps = _merged(snapshot)
-        self._bodies = {key: bodies.service_principal(app) for key, app in self._apps.items()}
-        self._ids = {app.app_id.lower(): key for key, app in self._apps.items()}
-        self._unread = self._unread_resources()
-        self._held = _by_resource(snapshot)
-        self._assigned = self._no_assignments()
-        self._tables = {
-            "servicePrincipals": self._service_principals(),
-            "oauth2PermissionGrants": self._grants(),
-            "organization": whole("organization", snapshot.organization, bodies.body),
-            "users": self._users(),
-            "applications": Table(type="application", filters=frozenset({"appId", "id"})),
-            "directoryRoles": self._roles(),
-            "auditLogs/directoryAudits": self._audits(),
-        }
-        self._beta = {"reports/servicePrincipalSignInActivities": self._sign_ins()}
+    Args:
+        state: the tenant.
+        before: the same tenant before a write; what has not changed is taken from it.
+    """
+
+    def __init__(self, state: State, before: Tenant | None = None) -> None:
+        self.state = state
+        self._snapshot = state.snapshot
+        self._apps = state.apps
+        self._clients = {client.service_principal.id.lower(): client for client in state.snapshot.clients}
+        self._bodies = before.kept(state) if before else {}
         self._below: dict[str, dict[str, Table]] = {}
+        self._tables: dict[str, Table] = {}
+        self._makers: dict[str, Callable[[], Table]] = {
+            "servicePrincipals": self._service_principals,
+            "oauth2PermissionGrants": self._grants,
+            "organization": lambda: whole("organization", self._snapshot.organization, bodies.body),
+            "users": self._users,
+            "applications": lambda: Table(type="application", filters=frozenset({"appId", "id"})),
+            "directoryRoles": self._roles,
+            "auditLogs/directoryAudits": self._audits,
+            _SIGN_INS: self._sign_ins,
+        }
+
+    def kept(self, state: State) -> dict[str, Json]:
+        """Return the bodies of the service principals that are the same in `state`."""
+        if state.apps is self._apps:
+            return self._bodies
+        return {key: body for key, body in self._bodies.items() if state.apps.get(key) is self._apps[key]}
 
     def table(self, version: str, path: str) -> Table | None:
         """Return the collection under `path` (below the version), or None where there is none."""
-        if path in self._tables:
+        if path in self._makers and (path != _SIGN_INS or version == "beta"):
+            if path not in self._tables:
+                self._tables[path] = self._makers[path]()
             return self._tables[path]
-        if version == "beta" and path in self._beta:
-            return self._beta[path]
         owner, _, part = path.rpartition("/")
         if part.startswith(_CAST):
             return _cast(self.table(version, owner), part.removeprefix(_CAST))
-        key = self._key(owner)
+        key = self.key(owner)
         if key not in self._apps and key not in self._held:
             return None
         if key not in self._below:
@@ -74,13 +87,27 @@ class Tenant:
         Raises:
             Refused: it may not be read.
         """
-        key = self._key(path)
+        key = self.key(path)
         found = self._apps.get(key)
         if {key, found.app_id.lower() if found else key} & self._unread:
             raise Refused(403)
-        return self._bodies[key] if found else None
+        return self._body(key) if found else None
 
-    def _key(self, path: str) -> str:
+    def item(self, version: str, path: str) -> tuple[str, Json] | None:
+        """Return the type and the body of what `COLLECTION/{id}` names, where items can be asked for; None: nothing.
+
+        Raises:
+            Refused: the collection may not be read.
+        """
+        collection, _, id_ = path.rpartition("/")
+        table = self.table(version, collection)
+        if table is None or table.type not in _WITH_ITEMS:
+            return None
+        if table.closed:
+            raise Refused(403)
+        return next(((table.type, item) for item in table.items if item["id"] == id_), None)
+
+    def key(self, path: str) -> str:
         """Return the object id, lower case, that a path to a service principal names; else an empty text."""
         by_app = _BY_APP_ID.fullmatch(path)
         if by_app:
@@ -89,20 +116,40 @@ class Tenant:
         head, _, key = path.partition("/")
         return key.lower() if head == "servicePrincipals" else ""
 
-    def _unread_resources(self) -> frozenset[str]:
+    def _body(self, key: str) -> Json:
+        if key not in self._bodies:
+            self._bodies[key] = bodies.service_principal(self._apps[key])
+        return self._bodies[key]
+
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        return {app.app_id.lower(): key for key, app in self._apps.items()}
+
+    @cached_property
+    def _held(self) -> dict[str, list[AppRoleAssignment]]:
+        return _by_resource(self._snapshot)
+
+    @cached_property
+    def _assigned(self) -> Table:
+        """What `appRoleAssignedTo` of a resource is without its items."""
+        table = Table(type="appRoleAssignment", filters=frozenset({"principalId"}))
+        return shared(table, self._snapshot.clients, lambda client: client.app_role_assignments)
+
+    @cached_property
+    def _unread(self) -> frozenset[str]:
         """Return the ids and appIds of the resources where the snapshot could not read them."""
         if not isinstance(self._snapshot.resources, Unavailable):
             return frozenset()
         others = [app for key, app in self._apps.items() if key not in self._clients]
         named = {name.lower() for app in others for name in (app.id, app.app_id)}
-        held = (_held(client) for client in self._snapshot.clients)
-        return frozenset(named | {resource for resources in held for resource in resources})
+        resources = (held(client) for client in self._snapshot.clients)
+        return frozenset(named.union(*resources))
 
     def _service_principals(self) -> Table:
         names = "accountEnabled appId displayName id servicePrincipalNames servicePrincipalType tags"
         return Table(
             type="servicePrincipal",
-            items=list(self._bodies.values()),
+            items=list(map(self._body, self._apps)),
             filters=frozenset(names.split()),
             orders=frozenset({"displayName"}),
             closed=isinstance(self._snapshot.service_principals, Unavailable),
@@ -141,12 +188,10 @@ class Tenant:
 
     def _audits(self) -> Table:
         clients, since = self._snapshot.clients, self._snapshot.audit_log_since
-        events = sorted(
-            (event for client in clients for event in items(client.grant_events)),
-            key=lambda event: (event.activity_date_time, event.id),
-            reverse=True,
-        )
-        records = [audits.directory_audit(event, self._apps) for event in events]
+        events = [event for client in clients for event in items(client.grant_events)]
+        found = [(e.activity_date_time, e.id, audits.directory_audit(e, self._apps)) for e in events]
+        found += [(record.when, str(record.body["id"]), record.body) for record in self.state.records]
+        records = [body for _, _, body in sorted(found, key=itemgetter(0, 1), reverse=True)]
         if since and since not in {event.activity_date_time for event in events}:
             records.append(audits.oldest(since, self._snapshot.tenant_id))
         table = Table(
@@ -157,11 +202,6 @@ class Tenant:
             advanced=False,
         )
         return shared(table, clients, lambda client: client.grant_events)
-
-    def _no_assignments(self) -> Table:
-        """Return what `appRoleAssignedTo` of a resource is without its items."""
-        table = Table(type="appRoleAssignment", filters=frozenset({"principalId"}))
-        return shared(table, self._snapshot.clients, lambda client: client.app_role_assignments)
 
     def _sign_ins(self) -> Table:
         clients = self._snapshot.clients
@@ -207,21 +247,6 @@ def _by_resource(snapshot: Snapshot) -> dict[str, list[AppRoleAssignment]]:
         for assignment in items(client.app_role_assignments):
             found.setdefault(assignment.resource_id.lower(), []).append(assignment)
     return found
-
-
-def _merged(snapshot: Snapshot) -> dict[str, ServicePrincipal]:
-    """Return every service principal by its id, lower case, with what any part of the snapshot knows of it."""
-    merged: dict[str, dict[str, Any]] = {}
-    clients = (client.service_principal for client in snapshot.clients)
-    for app in chain(items(snapshot.service_principals), items(snapshot.resources), clients):
-        known = {name: value for name, value in asdict(app).items() if value is not UNSET}
-        merged.setdefault(app.id.lower(), {}).update(known)
-    return {key: ServicePrincipal(**values) for key, values in merged.items()}
-
-
-def _held(client: Client) -> set[str]:
-    roles = {role.resource_id.lower() for role in items(client.app_role_assignments)}
-    return roles | {grant.resource_id.lower() for grant in items(client.oauth2_permission_grants)}
 
 
 def _cast(table: Table | None, type_: str) -> Table | None:

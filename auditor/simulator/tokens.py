@@ -25,6 +25,7 @@ from auditor.simulator.graph import Answer, GraphRequest
 from auditor.simulator.identities import AZURE_CLI, GITHUB, Identities, Registration, TokenRequest, Trust
 
 DEVICE_LOGIN = "https://microsoft.com/devicelogin"
+_PERSON = "sam.rivera@contoso.example"
 _BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -190,7 +191,8 @@ class Authority:
             case other:
                 raise _Refused(70003, f"The grant type '{other}' is not supported.", error="unsupported_grant_type")
         person = uuid("sample person")
-        issued = self._issued(client_id, {"scp": self._identities.scopes, "idtyp": "user"}, person)
+        rights = {"scp": self._identities.scopes, "idtyp": "user", "upn": _PERSON}
+        issued = self._issued(client_id, rights, person)
         now = int(self._clock())
         issued["refresh_token"] = secrets.token_urlsafe(32)
         self.given.append(issued["refresh_token"])
@@ -202,7 +204,7 @@ class Authority:
                 "sub": uuid("subject", client_id),
                 "oid": person,
                 "tid": self._tenant,
-                "preferred_username": "sam.rivera@contoso.example",
+                "preferred_username": _PERSON,
                 "iat": now,
                 "nbf": now,
                 "exp": now + 3600,

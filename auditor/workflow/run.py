@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.engine.audit import Hashes, audit
+from auditor.engine.closed import closed_by
 from auditor.model.canonical import sha256, to_gzip
 from auditor.model.outcome import AuditResult
 from auditor.model.snapshot import Snapshot
+from auditor.remedy.journal import LIMIT as JOURNAL_LIMIT
+from auditor.remedy.journal import decode_journal
 from auditor.reporters import Reporter
 from auditor.sources import SourceKind, SourceRequest
+from auditor.sources.files import read
 from auditor.sources.snapshot_file import encode
 from auditor.workflow.prepare import Prepared
 from auditor.workflow.writing import check_folder, write_file, write_files
@@ -28,18 +33,48 @@ class Audited(Struct, frozen=True, kw_only=True):
 
 
 def run(
-    kind: SourceKind, request: SourceRequest, prepared: Prepared, *, reporters: Sequence[Reporter], out: Path
+    kind: SourceKind,
+    request: SourceRequest,
+    prepared: Prepared,
+    *,
+    reporters: Sequence[Reporter],
+    out: Path,
+    after: Path | None = None,
 ) -> Audited:
     """Read a source, judge it, and write the snapshot and every report into `out`.
+
+    Args:
+        kind: what kind of source.
+        request: which one.
+        prepared: rulebook and configuration.
+        reporters: the formats.
+        out: a folder.
+        after: the journal of a plan whose closed findings the reports show; None: of none.
 
     Raises:
         AuditorError: the source cannot be read or the reports cannot be written; nothing is written then.
     """
     check_folder(out)
+    journal = _journal(after) if after is not None else None
     snapshot = kind.read(request)
     result, data = judge(snapshot, prepared, only=request.only)
+    if journal is not None:
+        titles = {rule.id: rule.title for rule in result.rules}
+        lines = decode_journal(journal, str(after))
+        result = replace(result, closed=closed_by(lines, result, titles, journal=sha256(journal)))
     files = {SNAPSHOT: to_gzip(data), **render(result, reporters)}
     return Audited(result=result, paths=write_files(out, files))
+
+
+def _journal(path: Path) -> bytes:
+    """Return the bytes of a journal, checked before the tenant is read.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
+    data = read(path, where=str(path), limit=JOURNAL_LIMIT)
+    decode_journal(data, str(path))
+    return data
 
 
 def judge(snapshot: Snapshot, prepared: Prepared, *, only: frozenset[str] = frozenset()) -> tuple[AuditResult, bytes]:

@@ -46,7 +46,7 @@ def simulate(
     data = read(snapshot, where=str(snapshot), limit=LIMIT)
 
     def ready(running: Running) -> None:
-        lines = env_lines(running.url, running.token)
+        lines = env_lines(running.url, running.token, running.write_token)
         if env_file is not None:
             write_file(env_file, lines.encode())
             say(f"Serving on {running.url}; in another shell: . {shlex.quote(str(env_file.absolute()))}")

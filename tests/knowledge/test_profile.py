@@ -56,6 +56,16 @@ integrations:
         basis: unknown
         source: ""
         date: ""
+tests:
+  - id: try
+    title: Try it
+    integrations: [ calendar ]
+    about: {families: [calendars]}
+    steps: [Look.]
+    expected: It is there.
+    basis: inferred
+    source: https://acme.example/tests
+    date: "2026-11-22"
 preconditions:
   - id: asked
     integrations: [calendar]
@@ -117,6 +127,14 @@ def test_an_unknown_app_names_the_known_ones_and_the_nearest() -> None:
         ('/ids\n      date: "2026-11-22"', '/ids\n      date: ""', 'date: ""', "not a day"),
         ('/ids\n      date: "2026-11-22"', '/ids\n      date: "20261122"', "20261122", "not a day"),
         ('/ids\n      date: "2026-11-22"', '/ids\n      date: "2026-02-30"', "2026-02-30", "not a day"),
+        ("integrations: [ calendar ]", "integrations: [ other ]", "integrations: [ other", "not an integration"),
+        (
+            "families: [calendars]",
+            "families: [calendar]",
+            "families: [calendar]",
+            "'calendar' is not a permission family",
+        ),
+        ("source: https://acme.example/tests", "source: ''", "source: ''", "inferred from"),
         ("{about: {}, what", "{about: {kind: delegated}, what", "{about: {kind", "last impact statement"),
     ],
 )

@@ -38,7 +38,9 @@ def test_each_statement_of_zooms_says_what_it_rests_on(statement: Sourced) -> No
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_every_text_of_zooms_ends_as_a_sentence(statement: Sourced) -> None:
     """Texts go into reports as they stand, so they are whole sentences; questions are questions."""
-    texts = [getattr(statement, name) for name in ("text", "what", "check", "way_back") if hasattr(statement, name)]
+    names = ("text", "what", "check", "way_back", "expected")
+    texts = [getattr(statement, name) for name in names if hasattr(statement, name)]
+    texts += getattr(statement, "steps", ())
     assert texts
     assert all(re.fullmatch(r"[A-Z].*\.", text) for text in texts)
     if isinstance(statement, Precondition):

@@ -31,7 +31,7 @@ def empty() -> AuditResult:
     nothing: dict[str, Any] = dict.fromkeys(
         (
             "apps", "seen_apps", "grants", "outcomes", "waivers", "expired_waivers", "accepted_gaps", "expired_gaps",
-            "ledger", "notes", "incomplete_reasons", "features",
+            "ledger", "notes", "incomplete_reasons", "features", "closed",
         ),
         (),
     )  # fmt: skip

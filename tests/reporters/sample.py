@@ -13,6 +13,7 @@ from auditor.model.outcome import (
     AcceptedGap,
     AuditedApp,
     AuditResult,
+    ClosedFinding,
     Finding,
     Impact,
     JudgedGrant,
@@ -552,6 +553,28 @@ def ledger() -> tuple[LedgerEntry, ...]:
     )
 
 
+def closed() -> tuple[ClosedFinding, ...]:
+    """Return what became of three findings that a plan was to close: gone, found again, not evaluated."""
+    states = (("Mail.Send", False, True), ("Contacts.Read", True, True), ("Files.Read.All", False, False))
+    return tuple(
+        ClosedFinding(
+            finding_id=guid(f"closed {permission}"),
+            rule_id="outside-policy",
+            title="A permission outside the policy",
+            app_name=NAMES[CALENDAR],
+            app_id=CALENDAR,
+            permission=permission,
+            resource_app_id=GRAPH[1],
+            closed_at=datetime(2026, 11, 21, 20, 15, tzinfo=UTC),
+            plan="a" * 64,
+            journal="b" * 64,
+            still_open=still_open,
+            evaluated=evaluated,
+        )
+        for permission, still_open, evaluated in states
+    )
+
+
 def sample_result(**more: Any) -> AuditResult:
     """Return the sample audit; `more` overrides its fields."""
     held = grants()
@@ -618,6 +641,7 @@ def sample_result(**more: Any) -> AuditResult:
         ),
         "ledger": ledger(),
         "notes": ("The audit log reaches back 30 days; older consents have no name.",),
+        "closed": closed(),
         "provenance": Provenance(
             tool_version="0.1.0",
             snapshot_sha256="ab" * 32,

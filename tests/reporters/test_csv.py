@@ -21,6 +21,12 @@ FINDINGS = (
 )
 
 
+CLOSED = (
+    "finding_id,rule_id,title,tenant_id,app_id,app_name,permission,resource_app_id,closed_at,still_open,evaluated,"
+    "plan,journal"
+)
+
+
 def rows(result: AuditResult, name: str) -> list[dict[str, str]]:
     text = render(result)[name].decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
@@ -32,6 +38,7 @@ def test_columns_are_the_published_ones(result: AuditResult) -> None:
     assert {name: content.decode("utf-8-sig").splitlines()[0] for name, content in files.items()} == {
         "grants.csv": GRANTS,
         "findings.csv": FINDINGS,
+        "closed.csv": CLOSED,
     }
     for content in files.values():
         assert content.startswith(b"\xef\xbb\xbf")
@@ -51,6 +58,20 @@ def test_a_row_tells_the_grant(result: AuditResult) -> None:
     assert first["tier"] == "1"
     assert first["last_used"] == ""
     assert "takeover-tier; outside-policy" in [row["rule_ids"] for row in held]
+
+
+def test_closed_findings_have_a_file_where_there_are_any(result: AuditResult) -> None:
+    """Each finding that a plan closed has a row with its plan and journal; without one there is no such file."""
+    found = rows(result, "closed.csv")
+    assert [(row["permission"], row["still_open"], row["evaluated"]) for row in found] == [
+        ("Mail.Send", "false", "true"),
+        ("Contacts.Read", "true", "true"),
+        ("Files.Read.All", "false", "false"),
+    ]
+    assert {(row["tenant_id"], row["plan"], row["journal"], row["closed_at"]) for row in found} == {
+        (result.tenant_id, "a" * 64, "b" * 64, "2026-11-21T20:15:00Z")
+    }
+    assert set(render(sample_result(closed=()))) == {"grants.csv", "findings.csv"}
 
 
 def test_findings_hold_what_needs_work(result: AuditResult) -> None:

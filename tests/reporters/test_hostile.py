@@ -22,7 +22,7 @@ from auditor.cli.summary import print_summary
 from auditor.errors import AuditorError
 from auditor.model.outcome import AuditResult
 from auditor.reporters import reporters
-from auditor.reporters.html import asset
+from auditor.reporters.environment import asset
 from auditor.reporters.json import decode_audit
 from auditor.reporters.schema import audit_schema
 from tests.hostile import FAMILIES, HOSTILE, LONG, as_read, named

@@ -13,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.model.outcome import AuditResult, JudgedGrant, NotChecked, Severity
-from auditor.reporters.html import asset, render
+from auditor.reporters.environment import asset
+from auditor.reporters.html import render
 from auditor.reporters.page import families, page
 from tests.reporters.fill import fill, text_fields
 from tests.reporters.sample import CALENDAR, RULES, finding, guid, judged, sample_result, subject
@@ -303,3 +304,17 @@ def test_five_thousand_grants_render_quickly() -> None:
     seconds, lines = run.stdout.split()
     assert int(lines) == 5000
     assert float(seconds) < 2
+
+
+def test_closed_findings_stand_there_with_plan_and_journal(result: AuditResult) -> None:
+    """What a plan closed, what is open again and what could not be evaluated; without a plan there is no such part."""
+    page = render(result)["report.html"].decode()
+    part = page.partition('<section id="closed"')[2].partition("</section>")[0]
+    assert "Closed since plan" in part
+    states = [state for state in ("gone", "open again", "not evaluated") if f">{state}</span>" in part]
+    assert states == ["gone", "open again", "not evaluated"]
+    for one in result.closed:
+        assert {one.finding_id in part, one.plan in part, one.journal in part, one.permission in part} == {True}
+    without = render(sample_result(closed=()))["report.html"].decode()
+    assert 'id="closed"' not in without
+    assert 'href="#closed"' not in without

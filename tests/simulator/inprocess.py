@@ -43,7 +43,7 @@ class InProcess(httpx.AsyncBaseTransport):
 
         Raises:
             httpx.ReadTimeout: a fault of the kind `timeout`; nobody waits for it.
-            httpx.ReadError: a fault of the kind `reset`.
+            httpx.ReadError: a fault of the kind `reset` or `lost-answer`.
         """
         at, target = self._clock(), request.url.raw_path.decode("ascii")
         answer = self.graph.answer(
@@ -60,5 +60,6 @@ class InProcess(httpx.AsyncBaseTransport):
         if answer.broken:
             raise httpx.ReadError("The simulator dropped the connection.", request=request)
         text = answer.content_type.startswith("text/")
-        headers = {**answer.headers, "Content-Type": answer.content_type + "; charset=utf-8" * text}
+        kind = {"Content-Type": answer.content_type + "; charset=utf-8" * text} if answer.content_type else {}
+        headers = {**answer.headers, **kind}
         return httpx.Response(answer.status, headers=headers, content=answer.encoded())

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from auditor.errors import MissingPartError, UsageError
-from auditor.graph.auth import SIMULATOR_TOKEN, SIMULATOR_URL, SignIn, connection
+from auditor.graph.auth import SIMULATOR_TOKEN, SIMULATOR_URL, SIMULATOR_WRITE_TOKEN, SignIn, connection
 from auditor.model.snapshot import Snapshot
 from auditor.simulator.server import Fault, Running, env_lines, run_forever, serve
 from tests.simulator.conftest import Start
@@ -69,12 +69,12 @@ def test_every_answer_has_a_request_id_of_its_own(graph: httpx.Client) -> None:
     assert first["request-id"] != second["request-id"]
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
-def test_nothing_can_be_written(graph: httpx.Client, tenant: Snapshot, method: str) -> None:
+@pytest.mark.parametrize(("method", "status"), [("POST", 405), ("PATCH", 403), ("PUT", 405), ("DELETE", 405)], ids=str)
+def test_the_token_that_reads_writes_nothing(graph: httpx.Client, tenant: Snapshot, method: str, status: int) -> None:
     """Every method but GET is refused, and the object is as it was."""
     path = f"/v1.0/servicePrincipals/{tenant.clients[0].service_principal.id}"
     before = graph.get(path).json()
-    assert graph.request(method, path, json={"accountEnabled": False}).status_code == 405
+    assert graph.request(method, path, json={"accountEnabled": False}).status_code == status
     assert graph.get(path).json() == before
 
 
@@ -152,11 +152,11 @@ def test_the_token_tells_who_reads_and_nothing_more(tenant: Snapshot) -> None:
 def test_the_lines_point_this_tool_at_the_simulator(tenant: Snapshot) -> None:
     """A shell that reads them connects this tool to the simulator, and its comment shows how curl asks it."""
     with serve(tenant) as running:
-        lines = env_lines(running.url, running.token)
-        show = f'{lines}printf "%s\\n" "${SIMULATOR_URL}" "${SIMULATOR_TOKEN}"'
+        lines = env_lines(running.url, running.token, running.write_token)
+        show = f'{lines}printf "%s\\n" "${SIMULATOR_URL}" "${SIMULATOR_TOKEN}" "${SIMULATOR_WRITE_TOKEN}"'
         said = subprocess.run(["sh", "-euc", show], capture_output=True, text=True, check=True).stdout.split()
-        assert said == [running.url, running.token]
-        assert connection(SignIn(), dict(zip((SIMULATOR_URL, SIMULATOR_TOKEN), said, strict=True))).simulated
+        assert said == [running.url, running.token, running.write_token]
+        assert connection(SignIn(), dict(zip((SIMULATOR_URL, SIMULATOR_TOKEN), said[:2], strict=True))).simulated
     assert "curl -H" in lines
     assert lines.endswith("\n")
 

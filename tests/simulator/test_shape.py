@@ -19,6 +19,7 @@ from auditor.model.snapshot import Complete, Snapshot
 from auditor.simulator import sample
 from auditor.simulator.properties import PROPERTIES
 from auditor.simulator.server import serve
+from tests.simulator.writing import Caller, granted, held, new_grant, new_role
 
 pytestmark = pytest.mark.reference
 Json = dict[str, Any]
@@ -28,6 +29,15 @@ ERROR = "#/components/schemas/microsoft.graph.ODataErrors.ODataError"
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 UNDESCRIBED = {"createdDateTime", "publisherName"}
 """Properties of a service principal that Graph returns and the description of v1.0 lacks."""
+ITEMS = tuple(
+    f"/{path}/{{{name}-id}}"
+    for path, name in (
+        ("oauth2PermissionGrants", "oAuth2PermissionGrant"),
+        ("servicePrincipals/{servicePrincipal-id}/appRoleAssignedTo", "appRoleAssignment"),
+        ("servicePrincipals/{servicePrincipal-id}/appRoleAssignments", "appRoleAssignment"),
+    )
+)
+"""Paths of one object in a collection, which are served where the object is there."""
 NOT_SERVED = (
     "provisioning",
     "signIns",
@@ -36,7 +46,10 @@ NOT_SERVED = (
     "microsoft.graph.delta()",
     "-id}",
 )
-"""Parts of described paths that no audit asks: the simulator answers them with 404, never with an empty list."""
+"""Parts of described paths that no audit asks: the simulator answers them with 404, never with an empty list.
+
+Of those that name one object, ITEMS are served; `{x-id}` itself is the name of none.
+"""
 BELOW = (
     "appRoleAssignments",
     "appRoleAssignedTo",
@@ -241,6 +254,25 @@ def test_every_described_path_is_served_or_absent(client: httpx.Client, describe
             answer = client.get(f"/{version}{target}", headers=EVENTUAL)
             assert answer.status_code == 404, path
             assert description.wrong({"$ref": ERROR}, answer.json()) == []
+
+
+@pytest.mark.parametrize("path", ITEMS)
+def test_one_object_has_the_described_shape(rich: Snapshot, described: dict[str, Description], path: str) -> None:
+    """As it is read, and as a POST to its collection makes it."""
+    caller, collection = Caller(rich), path.rpartition("/")[0]
+    grant, role = granted(rich), held(rich, "Mail.ReadWrite")
+    one, body = (grant, new_grant(grant)) if "Grants" in path else (role, new_role(role))
+    owner = role.resource_id if "AssignedTo" in path else role.principal_id
+    target = collection.replace("{servicePrincipal-id}", owner)
+    read = caller.get(f"{target}/{one.id}")
+    assert caller.call("DELETE", f"{target}/{one.id}").status == 204
+    made = caller.call("POST", target, body)
+    assert made.status == 201
+    for (_, schema), value in (
+        (described["v1.0"].answer(path), read),
+        (described["v1.0"].answer(collection, "post"), made.body),
+    ):
+        assert described["v1.0"].wrong(schema, value) == []
 
 
 def test_a_batch_has_the_described_shape(client: httpx.Client, described: dict[str, Description]) -> None:

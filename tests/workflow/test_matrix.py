@@ -505,7 +505,8 @@ def test_the_matrix_is_whole(record_property: Callable[[str, object], None]) -> 
         for fault in (*FOR_EVER, *PASSING, *PAGING):
             lie_of_a_log = collection in LOGS and fault == "feature-off"
             assert (collection, fault) in main or lie_of_a_log, (collection, fault)
-    assert {kind for cell in CELLS for kind in (cell.wrong.kind,)} == set(get_args(FaultKind))
+    of_writes = {"lost-answer", "stale"}  # On a read, without a write before, they are a reset and nothing at all.
+    assert {cell.wrong.kind for cell in CELLS} == set(get_args(FaultKind)) - of_writes
     assert len({str(cell) for cell in CELLS}) == len(CELLS)
     spoilt = sum(cell.bites for cell in CELLS)
     record_property("cells", len(CELLS))

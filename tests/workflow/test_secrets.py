@@ -155,6 +155,7 @@ def test_the_secrets_of_the_environment_stay_there(tmp_path: Path, monkeypatch: 
         "ENTRA_AUDIT_SIMULATOR_TOKEN": "c4n4ry-s1mul4t0r-t0k3n",
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "c4n4ry-j0b-t0k3n-l0ng",
         "IDENTITY_HEADER": "c4n4ry-h34d3r-l0ng",
+        "ENTRA_AUDIT_SIMULATOR_WRITE_TOKEN": "c4n4ry-wr1t3-t0k3n-l0ng",
     }
     arguments = {
         "run": ["--snapshot", str(snapshot), "--out", "out"],
@@ -165,6 +166,8 @@ def test_the_secrets_of_the_environment_stay_there(tmp_path: Path, monkeypatch: 
         "rules": ["list"],
         "permissions": ["Mail.Read"],
         "simulate": ["missing.json"],
+        "revoke": ["verify", "missing.json", "--auth", "client-secret"],
+        "contain": ["--app", "0" * 8, "--snapshot", str(snapshot), "--out", "plan.json"],
     }[verb]
     for wrong in ([], ["--no-such-option"], ["--tenant-id", ""]):
         here = {**canaries, "ENTRA_AUDIT_SIMULATOR_URL": "http://127.0.0.1:9"}

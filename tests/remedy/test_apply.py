@@ -1,0 +1,218 @@
+"""Carrying out: what is promised of a plan that is applied, against a tenant that answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from auditor.errors import RefusedError
+from auditor.model.plan import AccountChange, Begin, Change, End, Intent, Result, RevokePlan
+from auditor.model.snapshot import Snapshot, items
+from auditor.remedy.journal import read_journal
+from auditor.simulator.fault import Fault
+from auditor.simulator.sample import CALENDAR, PILOT
+from tests.remedy.plans import client, plan, steps
+from tests.remedy.world import World
+
+DELETE = "DELETE /v1.0/servicePrincipals"
+
+
+def held(snapshot: Snapshot, app_id: str = CALENDAR) -> tuple[set[tuple[str, str]], dict[str, set[str]]]:
+    """Return the roles and, by grant, the scopes that an app holds."""
+    app = client(app_id, snapshot)
+    roles = {(a.resource_id, a.app_role_id) for a in items(app.app_role_assignments)}
+    scopes = {
+        f"{g.resource_id} {g.consent_type} {g.principal_id}": set((g.scope or "").split())
+        for g in items(app.oauth2_permission_grants)
+    }
+    return roles, scopes
+
+
+def enabled(snapshot: Snapshot, app_id: str = PILOT) -> object:
+    return client(app_id, snapshot).service_principal.account_enabled
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_every_kind_of_step_is_done_verified_and_journalled(world: World) -> None:
+    made = plan()
+    before = held(world.snapshot)
+    applied = world.apply(made)
+    assert [outcome.outcome for outcome in applied.steps] == ["done"] * 5
+    changes = [change for step in made.steps for change in step.changes]
+    assert applied.written == len(world.written) == len(changes)
+    assert held(world.snapshot) == expected(before, changes)
+    assert enabled(world.snapshot) is True
+    lines = read_journal(world.journal)
+    assert isinstance(lines[0], Begin)
+    assert isinstance(lines[-1], End)
+    assert [type(line) for line in lines[1:-1]] == [Intent, Result] * len(changes)
+    assert (world.journal.stat().st_mode & 0o777) == 0o600
+
+
+def expected(
+    before: tuple[set[tuple[str, str]], dict[str, set[str]]], changes: list[Change]
+) -> tuple[set[tuple[str, str]], dict[str, set[str]]]:
+    """Return what an app holds once these changes are made."""
+    roles, scopes = set(before[0]), dict(before[1])
+    for change in changes:
+        if isinstance(change, AccountChange):
+            continue
+        side = change.before or change.after
+        assert side
+        if hasattr(side, "app_role_id"):
+            key = (side.resource_id, side.app_role_id)
+            roles = roles - {key} if change.after is None else roles | {key}
+        else:
+            whose = f"{side.resource_id} {side.consent_type} {side.principal_id}"
+            scopes.pop(whose, None)
+            if change.after is not None:
+                scopes[whose] = set((getattr(change.after, "scope", "") or "").split())
+    return roles, scopes
+
+
+def test_a_second_apply_writes_nothing(world: World) -> None:
+    world.apply(plan())
+    sent = len(world.written)
+    again = world.apply(plan())
+    assert len(world.written) == sent
+    assert again.done
+    assert all(outcome.before for outcome in again.steps)
+
+
+def test_undo_brings_everything_back_and_undo_of_undo_takes_it_again(world: World) -> None:
+    start = held(world.snapshot)
+    world.apply(plan())
+    after = held(world.snapshot)
+    made, undone = world.undo()
+    assert undone.done
+    assert made.purpose == "undo"
+    assert held(world.snapshot) == start
+    assert enabled(world.snapshot) is False
+    _, again = world.undo(world.journal.with_name("plan.undo.journal.jsonl"))
+    assert again.done
+    assert held(world.snapshot) == after
+    assert enabled(world.snapshot) is True
+
+
+def test_an_undo_is_carried_out_once(world: World) -> None:
+    world.apply(plan())
+    made, _ = world.undo()
+    sent = len(world.written)
+    again = world.apply(made, journal=world.journal.with_name("another.journal.jsonl"))
+    assert again.done
+    assert len(world.written) == sent
+
+
+def test_a_plan_whose_tenant_has_moved_is_refused_whole(world: World) -> None:
+    first = steps()[0]
+    world.apply(plan(first))
+    sent = len(world.written)
+    with pytest.raises(RefusedError, match=r"step 1: it is gone"):
+        world.apply(plan(first, steps()[2]), journal=world.journal.with_name("other.journal.jsonl"))
+    assert len(world.written) == sent
+
+
+def test_keep_going_leaves_out_what_moved_and_does_the_rest(world: World) -> None:
+    first, _, third = steps()[:3]
+    world.apply(plan(first))
+    applied = world.apply(plan(first, third), journal=world.journal.with_name("other.jsonl"), keep_going=True)
+    assert [(outcome.outcome, outcome.why) for outcome in applied.steps] == [("refused", "it is gone"), ("done", "")]
+
+
+def test_a_write_that_graph_refuses_fails_and_stops_the_plan(tmp_path: Path) -> None:
+    world = World(tmp_path, Fault(match=DELETE, status=403))
+    applied = world.apply(plan())
+    assert [outcome.outcome for outcome in applied.steps] == ["failed", *["not-reached"] * 4]
+    assert "AppRoleAssignment.ReadWrite.All" in applied.steps[0].why
+    assert held(world.snapshot) == held(World(tmp_path).snapshot)
+
+
+@pytest.mark.parametrize("kind", ["lost-answer", "reset", "cut-json", "not-json"])
+@pytest.mark.parametrize("match", ["DELETE /v1.0", "PATCH /v1.0", "POST /v1.0/servicePrincipals"])
+def test_an_answer_that_is_lost_is_found_out_by_reading(tmp_path: Path, kind: str, match: str) -> None:
+    world = World(tmp_path, Fault(match=match, kind=kind))  # type: ignore[arg-type]
+    applied = world.apply(plan())
+    assert applied.done
+    made = [change for step in plan().steps for change in step.changes]
+    assert held(world.snapshot) == expected(held(World(tmp_path).snapshot), made)
+
+
+def test_throttling_is_waited_out(tmp_path: Path) -> None:
+    faults = (
+        Fault(match="DELETE /v1.0", status=429, retry_after="37", times=3),
+        Fault(match="PATCH /v1.0", status=503, times=2),
+    )
+    world = World(tmp_path, *faults)
+    assert world.apply(plan()).done
+    assert world.clock.seconds > 3 * 37
+
+
+def test_reads_that_lag_behind_are_read_again(tmp_path: Path) -> None:
+    world = World(tmp_path, Fault(match=r"^GET .*(appRoleAssignments|oauth2PermissionGrants)", kind="stale", times=8))
+    assert world.apply(plan()).done
+
+
+def test_what_reads_never_show_is_unverified(tmp_path: Path) -> None:
+    world = World(tmp_path, Fault(match=r"^GET .*appRoleAssignments", kind="stale", times=0))
+    applied = world.apply(plan(steps()[0]))
+    assert applied.steps[0].outcome == "unverified"
+    assert len(world.written) == 1
+    world.faulty()
+    again = world.apply(plan(steps()[0]))
+    assert again.done
+    assert len(world.written) == 1
+
+
+def test_a_stop_ends_after_the_step_in_hand(world: World) -> None:
+    asked = iter([False, False, True])
+    applied = world.apply(plan(), stop=lambda: next(asked))
+    assert applied.interrupted
+    assert [outcome.outcome for outcome in applied.steps] == ["done", "done", *["not-reached"] * 3]
+    assert world.apply(plan()).done
+
+
+def test_a_journal_of_another_plan_is_refused(world: World) -> None:
+    world.apply(plan(steps()[0]))
+    with pytest.raises(RefusedError, match="belongs to another plan"):
+        world.apply(plan(steps()[2]))
+
+
+def test_a_refreshed_plan_goes_on_in_the_same_journal(world: World) -> None:
+    asked = iter([False, True])
+    world.apply(plan(), stop=lambda: next(asked))
+    refreshed: RevokePlan = plan(snapshot_sha256="2" * 64)
+    assert refreshed.sha256 != plan().sha256
+    assert world.apply(refreshed).done
+
+
+def test_what_came_back_is_told_with_who_granted_it(world: World) -> None:
+    first, _, third, bulk, _ = steps()
+    made = plan(first, third, bulk)
+    assert {one.holds for one in world.verify(made)} == {"still-there"}
+    world.apply(made)
+    assert {one.holds for one in world.verify(made)} == {"as-wanted"}
+    world.undo()
+    back = world.verify(made)
+    assert {one.holds for one in back} == {"came-back"}
+    assert {one.granted_by for one in back if one.step.target.kind == "application"} == {"Sample writer"}
+
+
+def test_only_names_and_dates_may_differ_where_a_change_leaves_them_open() -> None:
+    """A renamed app is drift for a removal, which states the name, and none for what an undo makes anew."""
+    from auditor.remedy.state import as_planned, is_done
+
+    change = steps()[0].changes[0]
+    assert not isinstance(change, AccountChange)
+    before = change.before
+    assert before
+    renamed = replace(before, principal_display_name="Another name")
+    assert as_planned(change, before)
+    assert not as_planned(change, renamed)
+    again = replace(change, before=None, after=replace(before, id="", created_date_time=None))
+    assert is_done(again, renamed)
