@@ -18,11 +18,11 @@ from docs import commands, dependencies, knowledge, permissions
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path("docs/reference")
-BLOCKS: Mapping[str, tuple[str, Callable[[], str]]] = {
-    "README.md": ("permissions", permissions.needed),
-    "SECURITY.md": ("calls", permissions.calls),
+BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"permissions": permissions.needed},
+    "SECURITY.md": {"calls": permissions.calls, "writes": permissions.writes},
 }
-"""File to the name of its one generated block, and what stands in it."""
+"""File to the names of its generated blocks, and what stands in each."""
 END = "<!-- end -->"
 
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 def find_stale(root: Path) -> dict[str, str]:
     """Return the files below `root` that do not read as they must, each with its text; empty: it must go."""
-    wanted = pages() | {name: with_block(read(root / name), *block) for name, block in BLOCKS.items()}
+    wanted = pages() | {name: with_blocks(read(root / name), blocks) for name, blocks in BLOCKS.items()}
     stale = {name: text for name, text in wanted.items() if read(root / name) != text}
     strangers = sorted(path.relative_to(root).as_posix() for path in (root / REFERENCE).glob("*.md"))
     return stale | dict.fromkeys((name for name in strangers if name not in wanted), "")
@@ -63,6 +63,13 @@ def pages() -> dict[str, str]:
         **knowledge.profile_pages(),
     }
     return {(REFERENCE / f"{name}.md").as_posix(): text for name, text in found.items()}
+
+
+def with_blocks(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
+    """Return `text` with all of its blocks replaced; see with_block."""
+    for name, body in blocks.items():
+        text = with_block(text, name, body)
+    return text
 
 
 def with_block(text: str, name: str, body: Callable[[], str]) -> str:

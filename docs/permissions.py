@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from auditor.graph.endpoints import ENDPOINTS, Endpoint
+from auditor.graph.endpoints import CHECKS, ENDPOINTS, Endpoint
 from auditor.graph.identity import minimal
+from auditor.graph.writes import WRITES
 from auditor.workflow.setup import role_ids
 from docs.markdown import code, codes, document, plain, table
 
 INTRODUCTION = """\
-Every call that the program makes, with the least permission that opens it. Nothing else is ever sent. Sources: the
+Every call that an audit makes, with the least permission that opens it. Nothing else is ever sent by one. Sources: the
 page of each call under <https://learn.microsoft.com/graph/api>, and `permissions.json` of
 [microsoftgraph/microsoft-graph-devx-content](https://github.com/microsoftgraph/microsoft-graph-devx-content).
 
@@ -16,6 +17,9 @@ An identity of its own (client secret or certificate) needs the *application* pe
 (`az login`) needs the *delegated* permissions on the client that signs in, and the directory role.
 
 `entra-audit doctor` holds a token against this table and says what an audit would lack."""
+WRITING = """\
+`revoke apply` and `revoke undo` send these, as an identity of their own; an audit never does. They also read every
+object again, by the calls above and by the last two of those below."""
 FEWEST = """\
 ## The fewest permissions
 
@@ -57,6 +61,15 @@ def calls() -> str:
     return table(("call", "least application permission", "why"), rows) + "\n"
 
 
+def writes() -> str:
+    """Return every call that changes a tenant, with its least permission and role."""
+    rows = (
+        (code(f"{e.method} /v1.0{e.path}"), code(e.permission), e.role, f"<{e.page}>")
+        for e in WRITES.values()
+    )
+    return table(("call", "least permission", "least role of a person", "documentation"), rows) + "\n"
+
+
 def page() -> str:
     """Return the page of all calls."""
     rows = (
@@ -79,8 +92,11 @@ def page() -> str:
         fewest(),
         "## The calls",
         table(head, rows),
+        "## The calls that write",
+        WRITING,
+        writes().rstrip(),
         "## The calls in full",
-        "\n\n".join(_in_full(endpoint) for endpoint in ENDPOINTS),
+        "\n\n".join(_in_full(endpoint) for endpoint in (*ENDPOINTS, *CHECKS)),
     )
 
 

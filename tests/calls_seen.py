@@ -107,7 +107,8 @@ class CallsSeen(logging.Filter):
 
 def documented(page: str) -> frozenset[str]:
     """Return the application permissions that the table of the documentation lists."""
-    rows = (line.split("|") for line in page.splitlines() if line.startswith(("| `GET", "| `POST")))
+    reads = page.partition("## The calls that write")[0]
+    rows = (line.split("|") for line in reads.splitlines() if line.startswith(("| `GET", "| `POST")))
     return frozenset(name for row in rows for name in re.findall(r"`([^`]+)`", row[2]))
 
 

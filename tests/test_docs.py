@@ -21,6 +21,7 @@ from auditor import errors
 from auditor.cli.main import cli
 from auditor.graph.auth import METHODS
 from auditor.graph.endpoints import ENDPOINTS
+from auditor.graph.writes import WRITES
 from auditor.knowledge.profile import load_profile
 from auditor.model import outcome
 from auditor.model.configuration import Answer, AppConfiguration, Configuration
@@ -236,8 +237,9 @@ def test_readme_names_exactly_the_permissions_that_the_calls_need() -> None:
 
 def test_security_page_names_every_call() -> None:
     """What the tool sends is said where people look for it."""
-    shown = set(re.findall(r"^\| `((?:GET|POST) .*?)`", page("SECURITY.md"), re.MULTILINE))
-    assert shown == {f"{endpoint.method} /{endpoint.version}{endpoint.path}" for endpoint in ENDPOINTS}
+    shown = set(re.findall(r"^\| `((?:GET|POST|PATCH|DELETE) .*?)`", page("SECURITY.md"), re.MULTILINE))
+    reads = {f"{endpoint.method} /{endpoint.version}{endpoint.path}" for endpoint in ENDPOINTS}
+    assert shown == reads | {f"{endpoint.method} /v1.0{endpoint.path}" for endpoint in WRITES.values()}
 
 
 def test_readme_fits_and_says_what_is_easily_misread() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from auditor.errors import RefusedError
+from auditor.errors import OutputError, RefusedError, UnfinishedError
 from auditor.model.plan import AccountChange, Begin, Change, End, Intent, Result, RevokePlan
 from auditor.model.snapshot import Snapshot, items
 from auditor.remedy.journal import read_journal
@@ -216,3 +218,70 @@ def test_only_names_and_dates_may_differ_where_a_change_leaves_them_open() -> No
     assert not as_planned(change, renamed)
     again = replace(change, before=None, after=replace(before, id="", created_date_time=None))
     assert is_done(again, renamed)
+
+
+def test_a_disk_that_fills_up_stops_the_plan_and_it_goes_on_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first write nothing is sent; after it the exit code says that the plan was carried out in part."""
+    real, left = os.fsync, [0]
+
+    def full(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        world.apply(plan())
+    assert world.written == []
+    left[0] = 8
+    with pytest.raises(UnfinishedError, match=r"Stopped in step 3.*No space left") as stopped:
+        world.apply(plan())
+    assert stopped.value.exit_code == 5
+    sent = len(world.written)
+    assert sent > 0
+    monkeypatch.setattr(os, "fsync", real)
+    assert world.apply(plan()).done
+    assert len(world.written) == sum(len(one.changes) for one in plan().steps)
+
+
+def test_a_read_that_fails_refuses_the_plan(tmp_path: Path) -> None:
+    world = World(tmp_path, Fault(match="/appRoleAssignments", status=403, times=0))
+    with pytest.raises(RefusedError, match="could not be read: HTTP 403"):
+        world.apply(plan(steps()[0]))
+    assert world.written == []
+
+
+def test_an_app_that_is_gone_is_no_answer_to_whether_it_may_sign_in(tmp_path: Path) -> None:
+    world = World(
+        tmp_path, Fault(match=r"/servicePrincipals/[^/?]+\?\$select=id,appId,accountEnabled", status=404, times=0)
+    )
+    with pytest.raises(RefusedError, match="it is gone"):
+        world.apply(plan(steps()[4]))
+
+
+def test_verify_says_what_it_could_not_read(tmp_path: Path) -> None:
+    made = plan(steps()[0], steps()[2], steps()[4])
+    world = World(tmp_path, Fault(match=r"GET /v1.0/(servicePrincipals|oauth2)", status=403, times=0))
+    assert {one.holds for one in world.verify(made)} == {"unknown"}
+    world = World(tmp_path)
+    world.apply(made)
+    world.undo()
+    world.faulty(Fault(match="directoryAudits", status=403, times=0))
+    back = world.verify(made)
+    assert [one.holds for one in back] == ["came-back", "came-back", "not-there"]
+    assert all("who granted it is not known" in one.why for one in back[:2])
+
+
+def test_an_undo_of_a_run_that_died_takes_back_what_may_have_been_sent(world: World) -> None:
+    """Its journal ends with an intent: the object is read, and brought to where it was."""
+    start = held(world.snapshot)
+    world.apply(plan(steps()[0]))
+    lines = world.journal.read_bytes().splitlines(keepends=True)
+    world.journal.write_bytes(b"".join(lines[:2]))
+    made, undone = world.undo()
+    assert any("may not have been carried out" in warning for warning in made.warnings)
+    assert undone.done
+    assert held(world.snapshot) == start
