@@ -21,7 +21,7 @@ from auditor.model.canonical import sha256
 from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.model.plan import RevokePlan
 from auditor.model.snapshot import Snapshot, items
-from auditor.remedy.apply import Applied, Conduct
+from auditor.remedy.conduct import Applied, Conduct
 from auditor.remedy.planning import build_plan
 from auditor.simulator.fault import Fault, FaultKind
 from auditor.simulator.server import Running, serve

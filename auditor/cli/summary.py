@@ -115,17 +115,19 @@ def _closed(closed: Sequence[ClosedFinding]) -> list[Line]:
     """Return what became of the findings that a plan was to close."""
     if not closed:
         return []
-    back = sum(one.still_open for one in closed)
+    anew = sum(bool(one.found_as) for one in closed)
+    back = sum(one.still_open for one in closed) - anew
     unknown = sum(not one.evaluated for one in closed)
     plans = ", ".join(dict.fromkeys(prose(one.plan[:12]) for one in closed))
+    rest = (
+        (back, "open again", "bold red"),
+        (anew, "open: the permission was granted again", "bold red"),
+        (unknown, "not evaluated: not known to be gone", "yellow"),
+    )
+    gone = count(len(closed) - back - anew - unknown, "finding")
     return [
-        _line(0, (count(len(closed) - back - unknown, "finding"), "bold green"), (f" closed since plan {plans}", "")),
-        *([_line(2, (f"{count(back, 'finding')} open again", "bold red"))] if back else []),
-        *(
-            [_line(2, (f"{count(unknown, 'finding')} not evaluated: not known to be gone", "yellow"))]
-            if unknown
-            else []
-        ),
+        _line(0, (gone, "bold green"), (f" closed since plan {plans}", "")),
+        *(_line(2, (f"{count(number, 'finding')} {what}", style)) for number, what, style in rest if number),
     ]
 
 

@@ -155,16 +155,8 @@ def _outcome(context: Context, rule: CompiledRule, view: AppView, judged: _Judge
     if not verdict:
         return Passed(rule_id=rule.id, subject=judged.subject)
     subject = judged.subject
-    identity = (
-        rule.id,
-        context.tenant_id,
-        subject.service_principal_id,
-        subject.grant_id,
-        subject.permission,
-        subject.principal_id,
-    )
     return Finding(
-        finding_id=str(uuid5(NAMESPACE, "|".join(identity))),
+        finding_id=finding_id(rule.id, context.tenant_id, subject),
         rule_id=rule.id,
         subject=subject,
         severity=rule.severity,
@@ -176,6 +168,12 @@ def _outcome(context: Context, rule: CompiledRule, view: AppView, judged: _Judge
         references=rule.references,
         controls=rule.controls,
     )
+
+
+def finding_id(rule_id: str, tenant_id: str, subject: Subject) -> str:
+    """Return the id of a rule's finding on a subject: the same in every run."""
+    of = (subject.service_principal_id, subject.grant_id, subject.permission, subject.principal_id)
+    return str(uuid5(NAMESPACE, "|".join((rule_id, tenant_id, *of))))
 
 
 def _not_evaluated(

@@ -6,7 +6,7 @@ because an answer that was lost does not say whether the write was carried out. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -45,14 +45,19 @@ class Writer:
         self._client = client
         self._reader = reader
 
-    async def find(self, changes: list[Change]) -> list[State | Unread]:
+    async def find(self, changes: Sequence[Change], *, listed: bool = False) -> list[State | Unread]:
         """Return the objects of `changes` as they are now, in their order; a collection is read once for all.
+
+        Args:
+            changes: what is about to be written.
+            listed: ask for delegated grants by their client, which also shows one that was made again with another
+                id; else each by its id.
 
         Raises:
             SignInError: no token, or Graph does not take it.
             GraphError: Graph was never reached.
         """
-        wanted = [_call(change) for change in changes]
+        wanted = [_call(change, listed=listed) for change in changes]
         distinct = {_key(call): call for call in wanted}
         answers = dict(zip(distinct, await self._reader.get_many(list(distinct.values())), strict=True))
         return [_state(change, answers[_key(call)]) for change, call in zip(changes, wanted, strict=True)]
@@ -108,7 +113,7 @@ def _grant_content(change: GrantChange) -> tuple[str, str, Mapping[str, object] 
     return "", "", made
 
 
-def _call(change: Change) -> Call:
+def _call(change: Change, *, listed: bool) -> Call:
     """Return the read that shows a change's object, or the collection that it stands in."""
     if isinstance(change, AccountChange):
         return _reading(endpoints.ACCOUNT, change.before.id, ServicePrincipal)
@@ -116,7 +121,7 @@ def _call(change: Change) -> Call:
     assert side  # noqa: S101 - a change has one side at least
     if isinstance(side, AppRoleAssignment):
         return _reading(endpoints.APP_ROLE_ASSIGNMENTS, side.principal_id, AppRoleAssignment)
-    if change.before is None:
+    if listed or change.before is None or not change.before.id:
         return _reading(endpoints.GRANTS_OF_CLIENT, side.client_id, OAuth2PermissionGrant)
     return _reading(endpoints.OAUTH2_PERMISSION_GRANT, side.id, OAuth2PermissionGrant)
 
@@ -159,9 +164,9 @@ def _assignment(change: AssignmentChange, found: tuple[object, ...]) -> AppRoleA
 
 def _grant(change: GrantChange, found: tuple[object, ...]) -> OAuth2PermissionGrant | None:
     grants = [item for item in found if isinstance(item, OAuth2PermissionGrant)]
-    if change.before is not None:
-        return next((g for g in grants if g.id == change.before.id), None)
-    side = change.after
+    side = change.before or change.after
     assert side  # noqa: S101 - a change has one side at least
     wanted = (side.resource_id, side.consent_type, side.principal_id)
-    return next((g for g in grants if (g.resource_id, g.consent_type, g.principal_id) == wanted), None)
+    same = [g for g in grants if (g.resource_id, g.consent_type, g.principal_id) == wanted]
+    by_id = [g for g in grants if side.id and g.id == side.id]
+    return next(iter(by_id or same), None)

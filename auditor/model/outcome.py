@@ -300,7 +300,9 @@ class ClosedFinding(Struct, frozen=True, kw_only=True):
     journal: str
     """sha256 of the journal."""
     still_open: bool
-    """This audit finds it again, waived or not."""
+    """This audit finds it again, waived or not: under its id, or on the same permission that was granted anew."""
+    found_as: str = ""
+    """The finding's id in this audit where the permission was granted anew, which gives it another; else empty."""
     evaluated: bool = True
     """False: this audit could not evaluate the rule for the app, so that it is gone is not shown."""
 

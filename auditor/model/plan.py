@@ -8,9 +8,9 @@ check before, what to write, what to verify after, and what undoes it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from auditor.model.directory import AppRoleAssignment, Entity, OAuth2PermissionGrant
@@ -31,6 +31,8 @@ Action = Literal[
     "disable-app",
     "undo",
 ]
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time with its zone."""
 Write = Literal[
     "delete-assignment", "add-assignment", "delete-grant", "update-grant", "add-grant", "update-service-principal"
 ]
@@ -173,9 +175,9 @@ class RevokePlan(Struct, frozen=True, kw_only=True):
     tenant_name: str
     cloud: str
     profile: str
-    created_at: datetime
+    created_at: Moment
     """When the tenant was read that the plan is made from."""
-    expires: datetime
+    expires: Moment
     snapshot_sha256: str
     """Empty for an undo, which is made from a journal."""
     rules_sha256: str
@@ -206,7 +208,7 @@ class Begin(Struct, frozen=True, kw_only=True, tag="begin", tag_field="event"):
 
     schema: str = JOURNAL_SCHEMA
     version: int = JOURNAL_VERSION
-    at: datetime
+    at: Moment
     by: By
     purpose: Purpose
     plan: str
@@ -223,7 +225,7 @@ class Begin(Struct, frozen=True, kw_only=True, tag="begin", tag_field="event"):
 class Intent(Struct, frozen=True, kw_only=True, tag="intent", tag_field="event"):
     """The next write; on disk before it is sent."""
 
-    at: datetime
+    at: Moment
     step: str
     """Id of the step."""
     change: int
@@ -248,7 +250,7 @@ class Result(Struct, frozen=True, kw_only=True, tag="result", tag_field="event")
     no. unverified: sent or not known to be, and no two reads agree.
     """
 
-    at: datetime
+    at: Moment
     step: str
     change: int
     outcome: ResultOf
@@ -262,7 +264,7 @@ class Result(Struct, frozen=True, kw_only=True, tag="result", tag_field="event")
 class End(Struct, frozen=True, kw_only=True, tag="end", tag_field="event"):
     """Nothing more came in this run; its absence says that the run was cut."""
 
-    at: datetime
+    at: Moment
     done: int
     refused: int = 0
     failed: int = 0
@@ -272,6 +274,25 @@ class End(Struct, frozen=True, kw_only=True, tag="end", tag_field="event"):
 
 Line = Begin | Intent | Result | End
 """A line of a journal."""
+
+
+def is_sound(change: Change) -> bool:
+    """Tell whether a change is about one object, and does something to it that can be sent."""
+    before, after = change.before, change.after
+    if isinstance(before, Account) and isinstance(after, Account):
+        return replace(before, account_enabled=after.account_enabled) == after != before
+    if isinstance(before, OAuth2PermissionGrant) and isinstance(after, OAuth2PermissionGrant):
+        return replace(before, scope=after.scope) == after != before
+    return (before is None) != (after is None)
+
+
+def takes(change: Change) -> bool:
+    """Tell whether a change takes something away."""
+    if isinstance(change, AccountChange):
+        return not change.after.account_enabled
+    if isinstance(change, GrantChange) and change.before and change.after:
+        return not set((change.after.scope or "").split()) - set((change.before.scope or "").split())
+    return change.after is None
 
 
 def inverse(change: Change, *, new_id: str = "") -> Change:

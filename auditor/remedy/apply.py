@@ -6,13 +6,9 @@ next run goes on from there: what is done is not sent again, and what is in doub
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.errors import AuditorError, RefusedError, UnfinishedError
@@ -31,8 +27,9 @@ from auditor.model.plan import (
     RevokePlan,
     Step,
 )
+from auditor.remedy.conduct import Applied, Conduct, Drift, StepOutcome
 from auditor.remedy.journal import Journal, Known, intent
-from auditor.remedy.state import as_planned, difference, is_done
+from auditor.remedy.state import as_planned, difference, is_done, onto
 
 TRIES = 8
 """Times that one write is sent, where Graph asks to wait or an answer was lost and the object is as it was."""
@@ -40,60 +37,13 @@ LONGEST_WAIT = 60.0
 """Seconds."""
 READS = (0.0, 0.2, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0)
 """Seconds before each read that looks whether a write took effect: two minutes in all."""
-THROTTLED, FORBIDDEN = 429, 403
-
-StepState = Literal["done", "refused", "failed", "unverified", "not-reached"]
-
-
-class StepOutcome(Struct, frozen=True, kw_only=True):
-    """What became of a step."""
-
-    step: Step
-    outcome: StepState
-    why: str = ""
-    written: int = 0
-    """Writes that were sent for it in this run."""
-    before: bool = False
-    """Done by an earlier run."""
-
-
-class Applied(Struct, frozen=True, kw_only=True):
-    """What became of a plan in one run."""
-
-    steps: tuple[StepOutcome, ...]
-    interrupted: bool = False
-
-    @property
-    def written(self) -> int:
-        """Writes that were sent."""
-        return sum(step.written for step in self.steps)
-
-    @property
-    def done(self) -> bool:
-        """Every step is done."""
-        return all(step.outcome == "done" for step in self.steps)
-
-
-class Drift(Struct, frozen=True, kw_only=True):
-    """A change whose object is not as planned."""
-
-    step: Step
-    why: str
-
-
-class Conduct(Struct, frozen=True, kw_only=True):
-    """How a plan is carried out."""
-
-    keep_going: bool = False
-    """Go on with the next step where one is refused or fails."""
-    stop: Callable[[], bool] = lambda: False
-    """Asked before each step whether to end."""
-    progress: Callable[[int], None] = lambda _steps: None
-    """Told the number of steps that are behind."""
-    now: Callable[[], datetime] = lambda: datetime.now(UTC).replace(microsecond=0)
-    """The time, for the journal."""
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits for seconds."""
+LONGEST_ASKED = 600.0
+"""Seconds that Graph may ask to wait; when it asks for more, the step ends."""
+UNREAD = 2
+"""Reads in a row that fail, each after the reader's own tries, until no more are made."""
+STEADY = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each read that looks whether something is so already: all have to agree."""
+UNAUTHORIZED, FORBIDDEN, THROTTLED = 401, 403, 429
 
 
 class Applier:
@@ -129,19 +79,30 @@ class Applier:
         self._sent = 0
 
     async def drifts(self) -> tuple[Drift, ...]:
-        """Read every object of the plan that no earlier run has touched, and return those that are not as planned."""
-        open_ = [
-            (step, change)
+        """Read every object of the plan, and return those that are not as they have to be, one for each change.
+
+        What an earlier run did has to be so still; what it left in doubt is looked at when its turn comes.
+        """
+        keyed = [
+            (step, index, change, self._known.get((step.id, index)))
             for step in self._plan.steps
             for index, change in enumerate(step.changes)
-            if (step.id, index) not in self._known
         ]
-        states = await self._writer.find([change for _, change in open_])
+        certain = [one for one in keyed if one[3] is None or not one[3].in_doubt]
+        states = await self._writer.find([change for _, _, change, _ in certain], listed=True)
         return tuple(
-            Drift(step=step, why=why)
-            for (step, change), state in zip(open_, states, strict=True)
-            if not self._may_go(change, state) and (why := difference(change, state))
+            Drift(step=step, change=index, why=why)
+            for (step, index, change, known), state in zip(certain, states, strict=True)
+            if (why := self._drift(self._onto(change, state), state, known))
         )
+
+    def _drift(self, change: Change, state: State | Unread, known: Known | None) -> str:
+        """Return why a change cannot stand as planned, or as done; empty where it can."""
+        if known is not None and known.done:
+            if isinstance(state, Unread) or is_done(change, state):
+                return ""
+            return "an earlier run did it, and it is no longer so"
+        return "" if self._may_go(change, state) else difference(change, state)
 
     async def apply(self) -> Applied:
         """Carry the plan out.
@@ -155,9 +116,22 @@ class Applier:
         """
         drifted = await self.drifts()
         if drifted and not self._conduct.keep_going:
-            raise moved(drifted)
-        if self._all_done():
+            raise moved(drifted, self._plan)
+        if self._all_done() and not drifted:
             return Applied(steps=tuple(StepOutcome(step=s, outcome="done", before=True) for s in self._plan.steps))
+        try:
+            return await self._carried_out({drift.step.id: drift for drift in reversed(drifted)})
+        except AuditorError as error:
+            if not self._sent:
+                raise
+            raise UnfinishedError(
+                f"Stopped in the middle: {error}",
+                where=str(self._journal.path),
+                advice="Run the same command again: it goes on from the journal.",
+            ) from error
+
+    async def _carried_out(self, drifted: Mapping[str, Drift]) -> Applied:
+        """Carry out every step that has not drifted; no write is sent for one that has."""
         self._journal.write(self._begin())
         outcomes: list[StepOutcome] = []
         interrupted = False
@@ -166,8 +140,12 @@ class Applier:
             halted = not self._conduct.keep_going and any(o.outcome != "done" for o in outcomes)
             if interrupted or halted:
                 outcomes.append(StepOutcome(step=step, outcome="not-reached"))
-                continue
-            outcomes.append(await self._whole(step))
+            elif step.id in drifted:
+                drift = drifted[step.id]
+                self._said(step, drift.change, "refused", why=drift.why)
+                outcomes.append(StepOutcome(step=step, outcome="refused", why=drift.why))
+            else:
+                outcomes.append(await self._step(step))
             self._conduct.progress(len(outcomes))
         self._journal.write(self._end(outcomes, interrupted=interrupted))
         return Applied(steps=tuple(outcomes), interrupted=interrupted)
@@ -175,18 +153,6 @@ class Applier:
     def _all_done(self) -> bool:
         keys = [(step.id, index) for step in self._plan.steps for index in range(len(step.changes))]
         return all(key in self._known and self._known[key].done for key in keys)
-
-    async def _whole(self, step: Step) -> StepOutcome:
-        try:
-            return await self._step(step)
-        except AuditorError as error:
-            if not self._sent:
-                raise
-            raise UnfinishedError(
-                f"Stopped in step {step.number}: {error}",
-                where=str(self._journal.path),
-                advice="Run the same command again: it goes on from the journal.",
-            ) from error
 
     async def _step(self, step: Step) -> StepOutcome:
         sent = self._sent
@@ -203,18 +169,27 @@ class Applier:
 
     async def _change(self, step: Step, index: int, change: Change, earlier: Known | None) -> Result:
         """Bring one object to where the plan wants it, and write down what became of it."""
-        in_doubt = earlier is not None and (earlier.result is None or earlier.result.outcome == "unverified")
+        in_doubt = earlier is not None and earlier.in_doubt
         state = await self._settled(change) if in_doubt else (await self._writer.find([change]))[0]
+        change = self._onto(change, state)
         if in_doubt and not isinstance(state, Unread) and is_done(change, state):
             return self._said(step, index, "done", id_=_id(state), why="carried out by a run that was cut")
         if not self._may_go(change, state):
             outcome: ResultOf = "unverified" if in_doubt else "refused"
             return self._said(step, index, outcome, why=difference(change, state))
-        if not isinstance(state, Unread) and is_done(change, state):
-            return self._said(step, index, "done", id_=_id(state), why="it was so already; nothing was sent")
+        assert not isinstance(state, Unread)  # noqa: S101 - it may not go then
+        if not as_planned(change, state):
+            if await self._steady(change, state):
+                return self._said(step, index, "done", id_=_id(state), why="it was so already; nothing was sent")
+            state = await self._settled(change)
+            if isinstance(state, Unread) or not as_planned(change, state):
+                return self._said(step, index, "unverified", why=difference(change, state))
         change = named(change, state)
         self._journal.write(intent(step, index, change, at=self._conduct.now()))
-        return await self._send(step, index, change)
+        return await self._send(step, index, change, in_doubt=in_doubt)
+
+    def _onto(self, change: Change, state: State | Unread) -> Change:
+        return onto(change, state) if self._plan.purpose == "undo" else change
 
     def _may_go(self, change: Change, state: State | Unread) -> bool:
         """Tell whether the object is as planned; an undo also accepts what is as it wants it already."""
@@ -222,39 +197,64 @@ class Applier:
             return False
         return as_planned(change, state) or (self._plan.purpose == "undo" and is_done(change, state))
 
-    async def _send(self, step: Step, index: int, change: Change) -> Result:
-        """Send until Graph says yes or no, and never again before the object was read after a lost answer."""
-        answer = Answer(status=0)
+    async def _send(self, step: Step, index: int, change: Change, *, in_doubt: bool) -> Result:
+        """Send until Graph says yes or no; before it is sent again, the object is read and has to be as planned."""
+        answer, lost = Answer(status=0), in_doubt
         for tries in range(TRIES):
+            if tries:
+                if not await self._waited(answer, tries):
+                    break
+                state = await self._settled(change)
+                if isinstance(state, Unread) or not as_planned(change, state):
+                    return self._moved_meanwhile(step, index, change, state, answer, lost=lost)
             self._sent += 1
             answer = await self._writer.send(change)
             if answer.succeeded or answer.status not in RETRIED:
                 break
-            if answer.status != THROTTLED:
-                state = await self._settled(change)
-                if not isinstance(state, Unread) and is_done(change, state):
-                    return self._said(step, index, "done", id_=_id(state), why=f"{answer.why}; it was carried out")
-                if isinstance(state, Unread) or not as_planned(change, state):
-                    return self._said(step, index, "unverified", answer.status, why=difference(change, state))
-            wait = answer.retry_after if answer.retry_after is not None else min(2.0**tries, LONGEST_WAIT)
-            await self._conduct.sleep(wait)
-        return await self._verified(step, index, change, answer)
+            lost = lost or answer.status != THROTTLED
+        return await self._verified(step, index, change, answer, lost=lost)
 
-    async def _verified(self, step: Step, index: int, change: Change, answer: Answer) -> Result:
-        """Return what two reads say of a write that got its last answer."""
-        state = await self._settled(change, wanted=answer.succeeded)
+    async def _waited(self, answer: Answer, tries: int) -> bool:
+        """Wait before another try; False: Graph asks for too long, or a person has asked to stop."""
+        wait = answer.retry_after if answer.retry_after is not None else min(2.0 ** (tries - 1), LONGEST_WAIT)
+        if wait > LONGEST_ASKED:
+            return False
+        await self._conduct.sleep(wait)
+        return not self._conduct.stop()
+
+    def _moved_meanwhile(
+        self, step: Step, index: int, change: Change, state: State | Unread, answer: Answer, *, lost: bool
+    ) -> Result:
+        """Return what an object says that is no longer as planned, after a write that got no clear answer."""
+        if not isinstance(state, Unread) and is_done(change, state) and lost:
+            return self._said(step, index, "done", id_=_id(state), why=f"{answer.why}; it was carried out")
+        outcome: ResultOf = "unverified" if lost else "failed"
+        return self._said(step, index, outcome, answer.status, why=f"{answer.why}; {difference(change, state)}")
+
+    async def _verified(self, step: Step, index: int, change: Change, answer: Answer, *, lost: bool) -> Result:
+        """Return what two reads say of a write that got its last answer.
+
+        `failed` is said only where no earlier answer was lost: a write may have been carried out before Graph refused
+        to carry it out again.
+        """
+        state = await self._settled(change, wanted=answer.succeeded or lost)
         if not isinstance(state, Unread) and is_done(change, state):
             said = "" if answer.succeeded else f"{answer.why}; yet it is as wanted"
             return self._said(step, index, "done", answer.status, id_=made_id(answer) or _id(state), why=said)
-        refused = not answer.succeeded and answer.status not in RETRIED
-        if refused and not isinstance(state, Unread) and as_planned(change, state):
-            needs = f" It needs {step.needs.permission}, and of a person the role {step.needs.role}."
-            why = answer.why + ("." + needs if answer.status == FORBIDDEN else "")
-            return self._said(step, index, "failed", answer.status, why=why)
+        if not answer.succeeded and not lost and not isinstance(state, Unread) and as_planned(change, state):
+            return self._said(step, index, "failed", answer.status, why=answer.why + _advice(step, answer))
         why = "" if answer.succeeded else f"{answer.why}; "
         return self._said(
             step, index, "unverified", answer.status, id_=made_id(answer), why=why + difference(change, state)
         )
+
+    async def _steady(self, change: Change, state: State | Unread) -> bool:
+        """Tell whether an object stays as it was read: where nothing is sent, a read that lags behind would do harm."""
+        for pause in STEADY:
+            await self._conduct.sleep(pause)
+            if (await self._writer.find([change]))[0] != state:
+                return False
+        return True
 
     async def _settled(self, change: Change, *, wanted: bool = False) -> State | Unread:
         """Return the object once two reads in a row agree; where it is `wanted`, once they agree that it is done.
@@ -262,6 +262,7 @@ class Applier:
         A write does not show in the next read at once, so a read that contradicts it is no answer yet.
         """
         last: State | Unread = Unread(why="it was not read")
+        unread = 0
         for pause in READS:
             await self._conduct.sleep(pause)
             state = (await self._writer.find([change]))[0]
@@ -269,6 +270,9 @@ class Applier:
             if agree and not isinstance(state, Unread) and (not wanted or is_done(change, state)):
                 return state
             last = state
+            unread = unread + 1 if isinstance(state, Unread) else 0
+            if unread == UNREAD:
+                break
         return last if wanted or isinstance(last, Unread) else Unread(why="no two reads in a row agreed")
 
     def _begin(self) -> Begin:
@@ -309,14 +313,23 @@ def named(change: Change, state: State | Unread) -> Change:
     return replace(change, before=replace(change.before, id=_id(state)))
 
 
-def moved(drifts: Sequence[Drift]) -> RefusedError:
-    """Return the refusal of a plan whose tenant has moved."""
+def moved(drifts: Sequence[Drift], plan: RevokePlan) -> RefusedError:
+    """Return the refusal of a plan whose tenant has moved, or could not be read."""
     shown = "; ".join(f"step {drift.step.number}: {drift.why}" for drift in drifts[:5])
     more = f"; and {len(drifts) - 5} more" if len(drifts) > 5 else ""  # noqa: PLR2004 - those shown
+    anew = "Read it again and plan anew (entra-audit revoke refresh, or revoke plan --again), or leave"
+    if plan.purpose != "revoke":
+        anew = "See what holds now (entra-audit revoke verify), or leave"
     return RefusedError(
-        f"The tenant is not as the plan says, and nothing was sent: {shown}{more}.",
-        advice="Read it again and plan anew (entra-audit revoke refresh), or leave those steps out with --keep-going.",
+        f"The tenant is not as the plan says, or could not be read, and nothing was sent: {shown}{more}.",
+        advice=f"{anew} those steps out with --keep-going.",
     )
+
+
+def _advice(step: Step, answer: Answer) -> str:
+    if answer.status == FORBIDDEN:
+        return f". It needs {step.needs.permission}, and of a person the role {step.needs.role}."
+    return ". Sign in again, and run the same command." if answer.status == UNAUTHORIZED else ""
 
 
 def _id(state: State | Unread) -> str:

@@ -1,6 +1,10 @@
-"""What never stands in a plan, whatever an audit says: an audit.json can be edited.
+"""What holds a grant back from a plan; the first guard that speaks gives the reason.
 
-Each guard asks the snapshot, the app profile and the permission tables; the first that speaks gives the reason.
+Asked of the snapshot, the app profile and the permission tables, so whatever the audit says: the identity that read,
+Microsoft's apps, default access, an id that nobody publishes, an id or a name that could not stand in a script, and
+something in place of a permission that is not narrower. Which app is confirmed and for what, which features are
+declared and what is waived is the audit's word. An audit.json can be edited: whoever makes a plan of one judges the
+snapshot again where the configuration is at hand, and warns where it is not (workflow/revoke.py).
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from auditor.engine.completeness import GrantKey, subject_key
 from auditor.engine.policy import key_of, needed_by
 from auditor.engine.rulebook import Rulebook
 from auditor.engine.waivers import keeping
-from auditor.knowledge.identify import MICROSOFT_SERVICES
+from auditor.knowledge.identify import MICROSOFT_TENANTS
 from auditor.knowledge.permissions import GUID
 from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant, ServicePrincipal
 from auditor.model.outcome import AuditResult, Finding, Match, Waived
@@ -47,9 +51,9 @@ def stands_on(source: Source, app_id: str, object_id: str) -> bool:
 
 
 def is_microsofts(principal: ServicePrincipal) -> bool:
-    """Tell whether an app's home is the tenant of Microsoft's own services."""
+    """Tell whether an app's home is one of Microsoft's own tenants."""
     owner = principal.app_owner_organization_id
-    return isinstance(owner, str) and owner.lower() == MICROSOFT_SERVICES
+    return isinstance(owner, str) and owner.lower() in MICROSOFT_TENANTS
 
 
 class Guards:

@@ -26,8 +26,10 @@ from auditor.model.plan import (
     Change,
     Intent,
     Line,
+    Purpose,
     Result,
     Step,
+    is_sound,
     reduced,
 )
 
@@ -47,6 +49,11 @@ class Known(Struct, frozen=True, kw_only=True):
     def done(self) -> bool:
         """It was carried out and seen."""
         return self.result is not None and self.result.outcome == "done"
+
+    @property
+    def in_doubt(self) -> bool:
+        """It may have been carried out, and nobody saw whether."""
+        return self.result is None or self.result.outcome == "unverified"
 
 
 def journal_of(plan: Path) -> Path:
@@ -121,20 +128,27 @@ def decode_journal(data: bytes, where: str) -> tuple[Line, ...]:
             raise InputError(
                 f"Line {number} was written by another version.", where=where, advice="Use the newer entra-audit."
             )
+        if isinstance(line, Intent) and not is_sound(line.doing):
+            raise InputError(
+                f"Line {number} tells of a change that is none.",
+                where=where,
+                advice="Give the journal as it was written: it is never edited.",
+            )
         lines.append(line)
     if lines and not isinstance(lines[0], Begin):
         raise InputError("This is not a journal: it does not begin with a beginning.", where=where)
     return tuple(lines)
 
 
-def require_own(lines: Sequence[Line], approved_hash: str, tenant_id: str, where: str) -> None:
-    """Refuse a journal that tells of another plan or tenant.
+def require_own(lines: Sequence[Line], approved_hash: str, tenant_id: str, purpose: Purpose, where: str) -> None:
+    """Refuse a journal that tells of another plan, of the undo of this one, or of another tenant.
 
     Raises:
         RefusedError: it does.
     """
+    own = (approved_hash, tenant_id, purpose)
     for line in lines:
-        if isinstance(line, Begin) and (line.approved_hash, line.tenant_id) != (approved_hash, tenant_id):
+        if isinstance(line, Begin) and (line.approved_hash, line.tenant_id, line.purpose) != own:
             raise RefusedError(
                 "The journal belongs to another plan.", where=where, advice="Name another place with --journal."
             )

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from auditor.engine.rulebook import Rulebook
 from auditor.errors import InputError, RefusedError
 from auditor.model.canonical import sha256, to_json
+from auditor.model.grant import Grant
 from auditor.model.outcome import AuditResult
 from auditor.model.plan import Left, RevokePlan, Step
 from auditor.model.snapshot import Snapshot
@@ -30,7 +31,7 @@ DAYS = 14
 NOT_CHOSEN = "--only names something else."
 NOT_BEFORE = "The plan that this one follows did not take it away: give it a plan of its own."
 Removed = tuple[str, str, str, str]
-"""Service principal, resource, kind and permission."""
+"""appIds of app and resource, kind and permission: what comes back after a reconnect comes on a new object."""
 
 
 class Again(Struct, frozen=True, kw_only=True):
@@ -76,7 +77,7 @@ def build_plan(
     chosen, guards = select(only, result, rulebook), Guards(result, holdings, rulebook)
     for holding in holdings.going(result):
         why = (
-            ("" if chosen(holding) else NOT_CHOSEN)
+            ("" if chosen(holding.grant) else NOT_CHOSEN)
             or guards(holding)
             or _not_before(holding, again)
             or _check_first(holding, with_checks=with_checks)
@@ -146,9 +147,7 @@ def _require_fitting(result: AuditResult, snapshot: Snapshot, rulebook: Rulebook
 
 
 def _not_before(holding: Holding, again: Again | None) -> str:
-    grant = holding.grant
-    key = (grant.service_principal_id, grant.resource_id, grant.kind, grant.permission)
-    return NOT_BEFORE if again and key not in again.removed else ""
+    return NOT_BEFORE if again and removed_key(holding.grant) not in again.removed else ""
 
 
 def _check_first(holding: Holding, *, with_checks: bool) -> str:
@@ -181,9 +180,14 @@ def warnings(plan: RevokePlan) -> Iterator[str]:
 
 
 def permissions_of(steps: Iterable[Step]) -> frozenset[Removed]:
-    """Return what steps take away: service principal, resource, kind and permission."""
+    """Return what steps take away."""
     return frozenset(
-        (step.target.service_principal_id, step.target.resource_id, step.target.kind, permission)
+        (step.target.app_id.lower(), step.target.resource_app_id.lower(), step.target.kind, permission)
         for step in steps
         for permission in step.target.permissions
     )
+
+
+def removed_key(grant: Grant) -> Removed:
+    """Return what tells a permission in an earlier plan."""
+    return (grant.app_id.lower(), grant.resource_app_id.lower(), grant.kind, grant.permission)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import get_args
 
 from msgspec.structs import replace
 
-from auditor.engine.answers import identify_in
+from auditor.engine.answers import identify_in, matches
+from auditor.engine.policy import keys
 from auditor.engine.rulebook import Rulebook
 from auditor.errors import InputError, RefusedError, UsageError
-from auditor.knowledge.profile import AppProfile
+from auditor.knowledge.permissions import PermissionTable
+from auditor.knowledge.profile import ImpactStatement, Integration
 from auditor.model.canonical import sha256, to_json
 from auditor.model.configuration import AppConfiguration
 from auditor.model.directory import ServicePrincipal
-from auditor.model.outcome import Impact, Statement
+from auditor.model.grant import Grant
+from auditor.model.outcome import Basis, Impact, Statement
 from auditor.model.plan import Account, AccountChange, RevokePlan, Step, Target, inverse
 from auditor.model.snapshot import Complete, Snapshot, items
 from auditor.remedy.guards import MICROSOFT, OWN, is_guid, is_microsofts, stands_on
@@ -67,7 +71,7 @@ def build_containment(
     if not principal.account_enabled:
         return None
     organizations = items(snapshot.organization)
-    step = _step(principal, _impact(snapshot, principal, rulebook.profile, configuration))
+    step = _step(principal, _impact(snapshot, principal, rulebook, configuration))
     plan = RevokePlan(
         purpose="contain",
         tool_version=snapshot.tool_version,
@@ -127,25 +131,49 @@ def _step(principal: ServicePrincipal, impact: Impact) -> Step:
 
 
 def _impact(
-    snapshot: Snapshot, principal: ServicePrincipal, profile: AppProfile, configuration: AppConfiguration
+    snapshot: Snapshot, principal: ServicePrincipal, rulebook: Rulebook, configuration: AppConfiguration
 ) -> Impact:
     """Return what stops; of a confirmed app of the profile also what its people notice, on the weaker basis."""
-    known = identify_in(snapshot, profile=profile, configuration=configuration).apps
+    known = identify_in(snapshot, profile=rulebook.profile, configuration=configuration).apps
     confirmed = [a.integration for a in known if a.confirmed and a.service_principal.id == principal.id]
-    integration = profile.integrations.get(confirmed[0]) if confirmed else None
+    integration = rulebook.profile.integrations.get(confirmed[0]) if confirmed else None
     stops = Statement(text=_STOPS, basis="inferred", source=_LIFETIMES, date="2026-11-22")
     if integration is None:
         notice = "whoever signs in to the app, and whatever it does on its own; who that is, is not known here"
         return Impact(what=stops, who_notices=notice, when="now", way_back=_WAY_BACK)
-    told = [impact for impact in integration.impacts if impact.when in ("now", "at the next connect")]
-    texts = _once([f"{impact.what} ({impact.basis}, {impact.source})" for impact in told])
+    told = tuple(dict.fromkeys(_of_what_is_needed(integration, rulebook.permissions)))
+    texts = [impact.what for impact in told] or ["everything that it does with this app's permissions stops."]
+    bases = get_args(Basis)
+    basis: Basis = max((stops.basis, *(impact.basis for impact in told)), key=bases.index)
     return Impact(
-        what=replace(stops, text=" ".join((f"{_STOPS} For {integration.title}, all of this at once:", *texts))),
-        who_notices="; ".join(_once([impact.who_notices for impact in told])) or "not known",
+        what=replace(stops, text=" ".join((f"{_STOPS} {integration.title}:", *texts)), basis=basis),
+        who_notices="; ".join(dict.fromkeys(impact.who_notices for impact in told))
+        or "whoever uses it; who that is, is not known here",
         when="now",
         way_back=_WAY_BACK,
     )
 
 
-def _once(texts: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
+def _of_what_is_needed(integration: Integration, permissions: PermissionTable) -> Iterator[ImpactStatement]:
+    """Give what goes with each permission that an integration cannot do without.
+
+    What is said of another one, that the rest goes on without it, is not true when everything stops.
+    """
+    for resource, value, kind in keys(integration.policies["required"].allowed, integration.kind, integration.title):
+        grant = Grant(
+            service_principal_id="",
+            app_id="",
+            app_name="",
+            kind=kind,
+            consent="",
+            principal_id="",
+            resource_id="",
+            resource_app_id=resource,
+            resource_name="",
+            permission=value,
+            permission_id="",
+            known=True,
+            grant_id="",
+        )
+        permission = permissions.by_value(resource, value, kind)
+        yield from [i for i in integration.impacts if matches(i.about, grant, permission, integration)][:1]

@@ -12,8 +12,9 @@ from auditor.engine.policy import Key, key_of, key_of_reference
 from auditor.engine.rulebook import Rulebook
 from auditor.errors import AuditorError, UsageError
 from auditor.knowledge.permissions import GUID, RESOURCES, parse_reference
+from auditor.model.grant import Grant
 from auditor.model.outcome import AuditResult, Finding
-from auditor.remedy.planning_holdings import Holding, key_of_grant
+from auditor.remedy.planning_holdings import key_of_grant
 
 OPTION = "--only"
 KINDS = ("permission", "rule", "app")
@@ -30,9 +31,8 @@ class Selection(Struct, frozen=True, kw_only=True):
     found: frozenset[object]
     """Keys of the grants on which one of the rules found something."""
 
-    def __call__(self, holding: Holding) -> bool:
+    def __call__(self, grant: Grant) -> bool:
         """Tell whether a grant is chosen."""
-        grant = holding.grant
         return (
             (not self.permissions or key_of(grant) in self.permissions)
             and (not self.rules or key_of_grant(grant) in self.found)
@@ -72,6 +72,8 @@ def _permission(text: str, result: AuditResult) -> Key:
         raise UsageError(error.what, where=OPTION, advice=error.advice) from None
     value = reference.value.lower() if GUID.fullmatch(reference.value.lower()) else reference.value
     key = (key_of_reference(reference)[0], value, reference.kind)
+    by_id = {(grant.resource_app_id, grant.permission_id.lower(), grant.kind): shown for shown, grant in known.items()}
+    key = by_id.get(key, key)
     if key not in known:
         spelled = {
             f"{'' if names.get(resource) == 'graph' else names.get(resource, resource) + '/'}{name}@{kind}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from auditor.errors import RefusedError, SignInError
 from auditor.graph.auth import Claims
-from auditor.graph.identity import held, kind
+from auditor.graph.identity import held
+from auditor.graph.writes import WRITES, role_for
 from auditor.model.plan import RevokePlan
 from auditor.model.text import listed
 
@@ -46,15 +47,30 @@ def require_other(plan: RevokePlan, claims: Claims) -> str:
         RefusedError: it is the same.
     """
     appid, oid = claims.appid.lower(), claims.oid.lower()
-    if not plan.reader_object_id and not plan.reader_app_id:
-        return "Who read the tenant is not known, so it is not known either that somebody else writes."
-    same = oid == plan.reader_object_id if oid and plan.reader_object_id else appid == plan.reader_app_id
-    if same:
+    reader_app, reader = plan.reader_app_id.lower(), plan.reader_object_id.lower()
+    by_object = bool(oid and reader)
+    if not by_object and not (appid and reader_app):
+        return "Who read the tenant or who writes is not known, so it is not known either that they are two."
+    if oid == reader if by_object else appid == reader_app:
         raise RefusedError(
             f"The identity that writes is the one that read ({oid or appid}).",
             advice="Sign in as somebody else: reading and writing are two identities.",
         )
     return ""
+
+
+def require_not_itself(plan: RevokePlan, claims: Claims) -> None:
+    """Refuse a plan against the app that carries it out: nobody could go on, or undo it.
+
+    Raises:
+        RefusedError: it is one.
+    """
+    own = {claims.appid.lower(), claims.oid.lower()} - {""}
+    for step in plan.steps:
+        if own & {step.target.app_id.lower(), step.target.service_principal_id.lower()}:
+            raise RefusedError(
+                f"Step {step.number} is about the app that would carry it out.", advice="Sign in with another one."
+            )
 
 
 def require_power(plan: RevokePlan, claims: Claims) -> None:
@@ -64,12 +80,13 @@ def require_power(plan: RevokePlan, claims: Claims) -> None:
         SignInError: it lacks one.
     """
     have = set(held(claims))
-    wanted = dict.fromkeys(name for step in plan.steps for name in step.needs.permission.split(", ") if name)
+    changes = [(step, change) for step in plan.steps for change in step.changes]
+    wanted = dict.fromkeys(WRITES[change.write].permission for _, change in changes)
     lacks = [name for name in wanted if not have & {name, *HIGHER.get(name, ())}]
     if not lacks:
         return
-    roles = dict.fromkeys(role for step in plan.steps for role in step.needs.role.split(", ") if role)
-    person = kind(claims) != "application"
-    advice = f"Sign in with {listed(lacks)}"
-    advice += f", as a person with the directory role {listed(list(roles))}." if person else "."
-    raise SignInError(f"The token does not carry {listed(lacks)}, which this plan needs.", advice=advice)
+    roles = dict.fromkeys(role_for(change.write, step.target.resource_app_id) for step, change in changes)
+    raise SignInError(
+        f"The token does not carry {listed(lacks)}, which this plan needs.",
+        advice=f"Sign in with {listed(lacks)}; a person also needs the directory role {listed(list(roles))}.",
+    )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from auditor.errors import InputError, RefusedError
 from auditor.model.canonical import sha256, to_json
-from auditor.model.plan import SCHEMA, VERSION, Change, RevokePlan, Step, reduced
+from auditor.model.plan import SCHEMA, VERSION, Change, RevokePlan, Step, is_sound, reduced
 from auditor.model.text import count
 
 MOST_STEPS = 25
@@ -69,6 +69,8 @@ def decode_plan(data: bytes, where: str) -> RevokePlan:
                 advice="Use the entra-audit that wrote it, or a newer one.",
             )
         plan = msgspec.json.decode(data, type=RevokePlan)
+        if not all(is_sound(change) for step in plan.steps for change in step.changes):
+            raise InputError("A step of this plan holds a change that is none.", where=where, advice=_ADVICE)
         edited = _seal_of(msgspec.json.decode(data)) != plan.sha256 or approved_hash(plan.steps) != plan.approved_hash
     except msgspec.ValidationError as error:
         raise InputError(f"This is not a valid plan: {error}.", where=where, advice=_ADVICE) from None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.graph.writer import State, Unread
-from auditor.model.plan import Change
+from auditor.model.directory import OAuth2PermissionGrant
+from auditor.model.plan import Change, GrantChange
 from auditor.model.text import visible
 
 _MADE_ANEW = frozenset({"id", "created_date_time"})
@@ -22,6 +24,28 @@ def as_planned(change: Change, state: State) -> bool:
 def is_done(change: Change, state: State) -> bool:
     """Tell whether an object is as the change wants to leave it; the order of scopes does not matter."""
     return not set(_unlike(change.after, state)) - (_NOT_STATED if change.after and state else set())
+
+
+def onto(change: Change, state: State | Unread) -> Change:
+    """Return a change of scopes on top of those that others have added since, which it leaves alone.
+
+    For an undo, which gives and takes its own scopes and no more; any other difference leaves the change as it is.
+    """
+    if not isinstance(change, GrantChange) or not change.before or not change.after:
+        return change
+    if not isinstance(state, OAuth2PermissionGrant) or set(_unlike(change.before, state)) != {"scope"}:
+        return change
+    before, after, now = (words(grant) for grant in (change.before, change.after, state))
+    if not set(before) <= set(now) or set(after) - set(before) & set(now):
+        return change
+    kept = [scope for scope in now if scope not in set(before) - set(after)]
+    scope = " ".join((*kept, *(scope for scope in after if scope not in now)))
+    return GrantChange(before=state, after=replace(state, scope=scope))
+
+
+def words(grant: OAuth2PermissionGrant | None) -> tuple[str, ...]:
+    """Return the scopes of a grant in their order; none where there is no grant."""
+    return tuple((grant.scope or "").split()) if grant else ()
 
 
 def difference(change: Change, state: State | Unread) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor import __version__
 from auditor.errors import RefusedError
 from auditor.graph.writes import GRAPH, PRIVILEGED_ROLE_ADMINISTRATOR, WRITES, role_for
 from auditor.knowledge.permissions import PermissionTable, load_permissions
+from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant
 from auditor.model.grant import Kind
 from auditor.model.outcome import Impact, Statement
 from auditor.model.plan import (
@@ -30,6 +32,8 @@ from auditor.model.plan import (
     Step,
     Target,
     inverse,
+    reduced,
+    takes,
 )
 from auditor.model.text import count, listed
 from auditor.remedy.journal import Known, known
@@ -37,6 +41,7 @@ from auditor.remedy.seal import sealed, step_id
 
 DAYS = 14
 """Until the plan of an undo expires."""
+_AS_WRITTEN = "Give the journal as it was written: it is never edited."
 _POWER = "This grants power again: what was taken away comes back."
 _ANEW = "Ids and dates will be new; the directory audit log shows a new grant by whoever carries it out."
 _ROLE = (
@@ -68,12 +73,19 @@ def undo_plan(
     Raises:
         RefusedError: the journal tells of nothing that could be taken back.
     """
-    begin = next((line for line in reversed(lines) if isinstance(line, Begin)), None)
+    begins = [line for line in lines if isinstance(line, Begin)]
+    begin = begins[-1] if begins else None
     done = _done(lines)
+    if len({(one.tenant_id, one.approved_hash, one.purpose) for one in begins}) > 1:
+        raise RefusedError("The journal tells of several plans.", where=where, advice=_AS_WRITTEN)
     if begin is None or not done:
         raise RefusedError(
             "The journal tells of nothing that was written.", where=where, advice="There is nothing to undo."
         )
+    if plan is not None and plan.approved_hash != begin.approved_hash:
+        plan = None
+    if plan is not None:
+        _require_of_plan(done, begin, plan, where)
     titles = {step.id: step for step in plan.steps} if plan else {}
     table = load_permissions()
     steps = tuple(_step(n, part, titles.get(part.step), table) for n, part in enumerate(reversed(done), 1))
@@ -95,7 +107,7 @@ def undo_plan(
             reader_object_id=begin.reader_object_id,
             complete=True,
             follows=begin.plan,
-            grants_removed=sum(_takes(change) for change in changes),
+            grants_removed=sum(takes(change) for change in changes),
             steps=steps,
             warnings=tuple(_warnings(steps, done)),
         )
@@ -114,19 +126,48 @@ def _done(lines: Sequence[Line]) -> list[Done]:
     return [Done(step=step, changes=tuple(sorted(changes.items()))) for step, changes in found.items()]
 
 
+def _require_of_plan(done: Sequence[Done], begin: Begin, plan: RevokePlan, where: str) -> None:
+    """Refuse a journal that tells of something else than its plan, Graph's new ids aside.
+
+    Raises:
+        RefusedError: it does.
+    """
+    steps = {step.id: step for step in plan.steps}
+    for part in done:
+        for index, state in part.changes:
+            step = steps.get(part.step)
+            planned = step.changes[index] if step and index < len(step.changes) else None
+            if planned is not None and begin.purpose == "undo" != plan.purpose:
+                planned = inverse(planned)
+            if planned is None or _without_ids(reduced(planned)) != _without_ids(state.intent.doing):
+                raise RefusedError("The journal tells of other writes than its plan.", where=where, advice=_AS_WRITTEN)
+
+
+def _without_ids(change: Change) -> object:
+    """Return a change without the ids and dates that Graph gives: the rest says which object it is."""
+    if isinstance(change, AccountChange):
+        return change
+    if isinstance(change, GrantChange) and change.before and change.after:
+        before, after = _scopes(change.before), _scopes(change.after)
+        return [replace(change.before, id="", scope=""), after - before, before - after]
+    sides = (change.before, change.after)
+    bare = [side and replace(side, id="") for side in sides]
+    return [replace(side, created_date_time=None) if isinstance(side, AppRoleAssignment) else side for side in bare]
+
+
 def _step(number: int, part: Done, original: Step | None, table: PermissionTable) -> Step:
     intents = [state.intent for _, state in part.changes]
     changes = tuple(
         inverse(state.intent.doing, new_id=state.result.id if state.result else "")
         for _, state in reversed(part.changes)
     )
-    target = original.target if original else _target(intents[0], changes)
+    target = original.target if original else _target(intents[0], changes, table)
     app = target.app_name or target.app_id
     return Step(
         id=step_id(changes),
         number=number,
         action="undo",
-        title=_title(changes, target, app),
+        title=_title(changes, target, app, table),
         target=target,
         changes=changes,
         why=f"It takes back: {original.title}" if original else "It takes back a step of the journal.",
@@ -144,7 +185,7 @@ def needs(changes: Iterable[Change], resource_app_id: str) -> Needs:
     return Needs(permission=", ".join(permissions), role=", ".join(roles))
 
 
-def _target(intent: Intent, changes: Sequence[Change]) -> Target:
+def _target(intent: Intent, changes: Sequence[Change], table: PermissionTable) -> Target:
     first = changes[0]
     if isinstance(first, AccountChange):
         return Target(app_id=intent.app_id, service_principal_id=first.before.id, app_name="")
@@ -159,28 +200,42 @@ def _target(intent: Intent, changes: Sequence[Change]) -> Target:
         kind=kind,
         resource_id=side.resource_id,
         resource_app_id=intent.resource_app_id,
-        permissions=intent.permissions,
-        permission_ids=intent.permission_ids,
+        permissions=tuple(
+            sorted(set().union(*(set().union(*_names(c, intent.resource_app_id, table)) for c in changes)))
+        ),
         users=len(changes) if kind == "delegated" and len(changes) > 1 else 0,
     )
 
 
-def _title(changes: Sequence[Change], target: Target, app: str) -> str:
+def _names(change: Change, resource_app_id: str, table: PermissionTable) -> tuple[set[str], set[str]]:
+    """Return what a change gives and what it takes, told from itself and not from what a journal calls it."""
+    if isinstance(change, GrantChange):
+        before, after = _scopes(change.before), _scopes(change.after)
+        return after - before, before - after
+    side = None if isinstance(change, AccountChange) else change.before or change.after
+    if side is None:
+        return set(), set()
+    entry = table.by_id(resource_app_id, side.app_role_id, "application")
+    name = {entry.permission if entry else side.app_role_id}
+    return (set(), name) if takes(change) else (name, set())
+
+
+def _scopes(grant: OAuth2PermissionGrant | None) -> set[str]:
+    return set((grant.scope or "").split()) if grant else set()
+
+
+def _title(changes: Sequence[Change], target: Target, app: str, table: PermissionTable) -> str:
     last = changes[-1]
     if isinstance(last, AccountChange):
         return f"Let {app} sign in again." if last.after.account_enabled else f"Keep {app} from signing in again."
-    what = f"{listed(list(target.permissions))} ({target.kind})"
+    named = [_names(change, target.resource_app_id, table) for change in changes]
+    gives, takes_ = (sorted(set().union(*names)) for names in zip(*named, strict=True))
     who = f" for {count(target.users, 'user')}" if target.users else ""
-    if all(_takes(change) for change in changes):
-        return f"Take {what} from {app} again{who}."
-    return f"Give {what} back to {app}{who}."
-
-
-def _takes(change: Change) -> bool:
-    """Tell whether a change takes a permission away."""
-    if isinstance(change, GrantChange) and change.before and change.after:
-        return len((change.after.scope or "").split()) < len((change.before.scope or "").split())
-    return change.after is None
+    parts = ([f"give {listed(gives)} back to {app}"] if gives else []) + (
+        [f"take {listed(takes_)} from {app} again"] if takes_ else []
+    )
+    said = f"{', and '.join(parts)}{who} ({target.kind})."
+    return said[:1].upper() + said[1:]
 
 
 def _impact(changes: Sequence[Change], target: Target, table: PermissionTable) -> Impact:
@@ -204,11 +259,18 @@ def _opens(target: Target, table: PermissionTable) -> Iterable[str]:
 
 
 def _warnings(steps: Sequence[Step], done: Sequence[Done]) -> Iterable[str]:
-    yield _POWER
-    yield _ANEW
+    changes = [change for step in steps for change in step.changes]
+    gives = [change for change in changes if not takes(change)]
+    if gives:
+        yield _POWER
+    if any(not isinstance(change, AccountChange) for change in gives):
+        yield _ANEW
     if any(c.write == "add-assignment" and s.target.resource_app_id == GRAPH for s in steps for c in s.changes):
         yield _ROLE
-    yield _CONNECTION
+    if gives:
+        yield _CONNECTION
     doubtful = sum(not state.done for part in done for _, state in part.changes)
     if doubtful:
         yield f"{count(doubtful, 'change')} of the journal may not have been carried out; each is read first."
+    if any(step.target.app_name == "" for step in steps):
+        yield "The plan does not lie beside its journal, so apps and permissions are named by their ids and tables."

@@ -93,7 +93,7 @@ def _verified(step: Step, index: int, held: _Held, earlier: Known | None) -> Ver
     wants = _wants(change)
     if found == wants:
         return Verified(step=step, change=index, holds="as-wanted")
-    if wants:
+    if wants and not _wider_is_back(change, held):
         return Verified(step=step, change=index, holds="not-there", why="it is not granted")
     removed_at = earlier.result.at if earlier is not None and earlier.done and earlier.result else None
     if removed_at is None:
@@ -107,6 +107,16 @@ def _verified(step: Step, index: int, held: _Held, earlier: Known | None) -> Ver
         granted_at=event.activity_date_time if event else None,
         granted_by=(event.actor or "") if event else "",
     )
+
+
+def _wider_is_back(change: Change, held: _Held) -> bool:
+    """Tell whether a scope that gave way to a narrower one is there again."""
+    side = change.before
+    if not isinstance(side, OAuth2PermissionGrant) or not isinstance(change, GrantChange):
+        return False
+    lost, whose = _scopes(side) - _scopes(change.after), (side.resource_id, side.consent_type, side.principal_id)
+    same = [g for g in items(held.grants) if (g.resource_id, g.consent_type, g.principal_id) == whose]
+    return any(_scopes(g) & lost for g in same)
 
 
 def _wants(change: Change) -> bool:
@@ -139,10 +149,14 @@ def _found(change: Change, held: _Held) -> bool | str:
         return _any(held.assignments, [a for a in items(held.assignments) if (a.resource_id, a.app_role_id) == key])
     grant = change.before or change.after
     assert grant  # noqa: S101 - a change has one side at least
-    about = _gained(change) or _scopes(change.before) - _scopes(change.after)
     whose = (grant.resource_id, grant.consent_type, grant.principal_id)
     same = [g for g in items(held.grants) if (g.resource_id, g.consent_type, g.principal_id) == whose]
-    return _any(held.grants, [g for g in same if _scopes(g) & about])
+    gained, lost = _gained(change), _scopes(change.before) - _scopes(change.after)
+    if not gained:
+        return _any(held.grants, [g for g in same if _scopes(g) & lost])
+    if _wider_is_back(change, held):
+        return False
+    return _any(held.grants, [g for g in same if _scopes(g) >= gained])
 
 
 def _any(collected: Collected[object], found: Sequence[object]) -> bool | str:

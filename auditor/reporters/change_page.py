@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from auditor.model.plan import RevokePlan
+from auditor.model.plan import Purpose, RevokePlan
 from auditor.model.text import listed
 from auditor.reporters import plan_facts
 from auditor.reporters.change_sheet import BLANK, Case, Sheet, cases, sheet
@@ -13,11 +13,17 @@ from auditor.reporters.markdown import block, code, items, text
 from auditor.reporters.plan_page import STYLES
 from auditor.reporters.text import day, when
 
-TIMES = (
-    "Before: right before the change. It shows what worked, and what did not work anyway.",
-    "After: 2 hours after the last step, when tokens that were issued before have run out.",
-    "Again: 4 hours after it, for what reads mailboxes: Exchange Online may remember for up to 2 hours more.",
-)
+_BEFORE = "Before: right before the change. It shows what worked, and what did not work anyway."
+_RUN_OUT = "when tokens that were issued before have run out, as far as they live 60 to 90 minutes"
+TIMES: dict[Purpose, tuple[str, ...]] = {
+    "revoke": (
+        _BEFORE,
+        f"After: 2 hours after the last step, {_RUN_OUT}.",
+        "Again: 4 hours after it, for what reads mailboxes: Exchange Online may remember for up to 2 hours more.",
+    ),
+    "contain": (_BEFORE, f"After: 2 hours after the last step, {_RUN_OUT}."),
+    "undo": (_BEFORE, "After: 2 hours after the last step, when the apps have fetched new tokens."),
+}
 """When each test is run."""
 MANY = 3
 """Numbers in a row from which on a list says `1 to 3`."""
@@ -27,7 +33,8 @@ BLANK_LINE = BLANK.replace("_", "\\_")
 def change_html(plan: RevokePlan, *, change: str = "", approved_by: str = "") -> bytes:
     """Return the page for the board; without a change id or a name the line is left blank."""
     shown = sheet(plan, change=change, approved_by=approved_by)
-    return rendered("change.html.j2", styles=STYLES, s=shown, p=plan, facts=plan_facts, times=TIMES, numbered=numbered)
+    times = TIMES[plan.purpose]
+    return rendered("change.html.j2", styles=STYLES, s=shown, p=plan, facts=plan_facts, times=times, numbered=numbered)
 
 
 def change_markdown(plan: RevokePlan, *, change: str = "", approved_by: str = "") -> bytes:
@@ -47,14 +54,14 @@ def testplan_markdown(plan: RevokePlan) -> bytes:
         _meta(plan),
         f"Plan {code(plan.sha256)}",
         "When:",
-        items(TIMES),
+        items(TIMES[plan.purpose]),
     ]
     if not found:
         parts.append(
             f"The profile {code(plan.profile)} names no tests; write down what the apps are used for, and try it."
         )
     for number, case in enumerate(found, 1):
-        parts += _test(number, case)
+        parts += _test(number, case, [one.partition(":")[0].lower() for one in TIMES[plan.purpose]])
     return _document(parts)
 
 
@@ -76,8 +83,10 @@ def _document(parts: Iterable[str]) -> bytes:
 
 def _meta(plan: RevokePlan) -> str:
     state = "complete" if plan.complete else "**INCOMPLETE**"
-    times = f"reading of {when(plan.created_at)} ({state}), plan expires {when(plan.expires)}"
-    return f"Tenant {code(plan.tenant_id)}, {times}."
+    made = f"reading of {when(plan.created_at)} ({state})"
+    if plan.purpose == "undo":
+        made = f"made from a journal {when(plan.created_at)}"
+    return f"Tenant {code(plan.tenant_id)}, {made}, plan expires {when(plan.expires)}."
 
 
 def _warnings(plan: RevokePlan) -> list[str]:
@@ -88,14 +97,14 @@ def _warnings(plan: RevokePlan) -> list[str]:
 def _sections(shown: Sheet) -> list[tuple[str, str]]:
     plan = shown.plan
     whose = [f"{label}: {text(value)}" for label, value in shown.touched]
-    return [
+    found = [
         ("What", items(f"Step {step.number}: {text(step.title)}" for step in plan.steps) or "Nothing."),
         ("Why", items(f"{text(why)} ({numbered(steps)})" for why, steps in shown.why) or "Nothing is changed."),
         ("Who is touched", items([*whose, f"Rooms: {text(shown.rooms)}"])),
         ("Risk", items(_risk(shown)) or "None: nothing is changed."),
         (
             "First, by a person",
-            items(f"[ ] {text(check)} ({numbered(steps)})" for check, steps in shown.checks) or "Nothing.",
+            items(f"[ ] {text(check)} ({numbered(steps)})" for check, steps in shown.checks),
         ),
         ("Tests (testplan.md)", items(_tried(case) for case in shown.cases) or "The profile names none."),
         ("Rollback", items(map(text, shown.rollback))),
@@ -104,6 +113,11 @@ def _sections(shown: Sheet) -> list[tuple[str, str]]:
         ("For the service desk", block(shown.desk)),
         ("Approval", items(f"{label}: {code(value) if value else BLANK_LINE}" for label, value in shown.sign)),
     ]
+    absent = {
+        "First, by a person": not shown.checks,
+        "What the plan leaves": not plan.left and plan.purpose != "revoke",
+    }
+    return [(head, body) for head, body in found if not absent.get(head)]
 
 
 def _risk(shown: Sheet) -> list[str]:
@@ -125,7 +139,7 @@ def _left(plan: RevokePlan) -> list[str]:
     ]
 
 
-def _test(number: int, case: Case) -> list[str]:
+def _test(number: int, case: Case, times: Iterable[str]) -> list[str]:
     trial = case.trial
     state = f"Concerned by {numbered(case.steps)}." if case.steps else "Not concerned by this plan; run it if in doubt."
     return [
@@ -133,6 +147,6 @@ def _test(number: int, case: Case) -> list[str]:
         state,
         items(map(text, trial.steps), mark="1."),
         f"Expected: {text(trial.expected)}",
-        items([f"[ ] {name}: passed by {BLANK_LINE} at {BLANK_LINE}" for name in ("before", "after", "again")]),
+        items([f"[ ] {name}: passed by {BLANK_LINE} at {BLANK_LINE}" for name in times]),
         f"Basis: {trial.basis}, from {code(trial.source)}, read {day(trial.date)}.",
     ]

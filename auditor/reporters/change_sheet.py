@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 from functools import cache
 
@@ -15,7 +17,16 @@ from auditor.reporters import plan_facts
 from auditor.reporters.text import prose, when
 
 BLANK = "________________"
-_WHEN = {"now": "from the change on", "at the next connect": "at the next connect", "unknown": "not known when"}
+_WHEN = {
+    "now": "From the change on:",
+    "at the next connect": "When somebody next connects:",
+    "unknown": "It is not known when:",
+}
+_SOURCED = re.compile(r" \((?:documented|inferred|unknown)(?:, \S*?)?\)(?=[\s.;,]|$)")
+_ADDRESS = re.compile(r"\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
+_NOBODY = re.compile(r"(^|; )not known(?=;|$)")
+LONGEST_LINE = 1000
+"""Characters of a line of the service desk's text; a longer one goes on in the next line."""
 
 
 class Risk(Struct, frozen=True, kw_only=True):
@@ -90,6 +101,7 @@ def sheet(plan: RevokePlan, *, change: str = "", approved_by: str = "") -> Sheet
             ("Approved on", ""),
             ("Carried out by (not who read the tenant)", ""),
             ("Approved hash, over the steps", plan.approved_hash),
+            ("To carry it out", f"entra-audit revoke apply PLAN.json --approved {plan.approved_hash}"),
             ("Plan SHA-256", plan.sha256),
             ("Expires", when(plan.expires)),
         ),
@@ -149,7 +161,7 @@ def _touched(plan: RevokePlan) -> tuple[tuple[str, str], ...]:
         ("Size", f"{size}; {grants}" if plan.purpose == "revoke" else size),
         ("People", f"{count(persons, 'person', 'people')} with a consent of their own" if persons else "no single one"),
         ("Consents", f"{count(single, 'consent')} of single people, {wide:,} for everybody"),
-        ("Findings closed", _closed(plan)),
+        *((("Findings closed", _closed(plan)),) if plan.purpose == "revoke" else ()),
     )
 
 
@@ -191,26 +203,41 @@ def _rollback(plan: RevokePlan) -> tuple[str, ...]:
 
 
 def _desk(plan: RevokePlan, vendor: str, risks: Iterable[Risk], change: str) -> tuple[str, ...]:
-    names = listed([prose(app.name) for app in plan_facts.apps(plan)])
+    names = listed([app.name for app in plan_facts.apps(plan)])
     done = {
         "revoke": f"some of the access that {vendor}'s apps ({names}) have to Microsoft 365 is taken away",
         "contain": f"these apps are switched off: {names}",
         "undo": f"access that was taken from these apps is given back: {names}",
     }[plan.purpose]
-    notices = [
-        f"- {prose(risk.who)} ({_WHEN[risk.when]}): {prose(risk.what)}" for risk in risks if risk.when != "never"
-    ]
-    return (
-        f"Subject: change {prose(change) or BLANK}, {vendor} and Microsoft 365",
+    later = "4 hours" if plan.purpose == "revoke" else "2 hours"
+    lines = (
+        f"Subject: change {change or BLANK}, {vendor} and Microsoft 365",
         f"On {BLANK} from {BLANK} on, {done}.",
-        "Effects may come up to 4 hours later.",
+        f"Effects may come up to {later} later.",
         "What people may notice:",
-        *(notices or ["- Nothing, as far as is known."]),
+        *(_notices(risks) or ["- Nothing, as far as is known."]),
         f"If somebody reports a missing meeting, a calendar that does not sync, or {vendor} asking for consent:",
         "- note the person, the time, the device or room, and the exact message;",
         f"- do not approve anything in {vendor}'s portal or in a consent window;",
         f"- call {BLANK} (phone {BLANK}) and name the change.",
     )
+    return tuple(part for line in lines for part in _whole(line))
+
+
+def _notices(risks: Iterable[Risk]) -> list[str]:
+    """Return who notices what under each moment, soonest first: without sources, which the board's page has."""
+    found: dict[str, list[str]] = {}
+    for risk in risks:
+        if risk.when != "never":
+            who = _NOBODY.sub(r"\1who notices is not known", risk.who)
+            found.setdefault(_WHEN[risk.when], []).append(f"- {who}: {_SOURCED.sub('', risk.what)}")
+    return [line for moment, lines in found.items() for line in (moment, *lines)]
+
+
+def _whole(line: str) -> list[str]:
+    """Return a line without addresses, as lines that no page cuts."""
+    plain = _ADDRESS.sub("(an address: see the change)", " ".join(line.split()))
+    return [prose(part) for part in textwrap.wrap(plain, LONGEST_LINE)]
 
 
 def _grouped(pairs: Iterable[tuple[str, int]]) -> tuple[tuple[str, tuple[int, ...]], ...]:

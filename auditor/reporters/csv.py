@@ -35,7 +35,7 @@ FINDING_COLUMNS = (
 )  # fmt: skip
 CLOSED_COLUMNS = (
     "finding_id", "rule_id", "title", "tenant_id", "app_id", "app_name", "permission", "resource_app_id", "closed_at",
-    "still_open", "evaluated", "plan", "journal",
+    "still_open", "found_as", "evaluated", "plan", "journal",
 )  # fmt: skip
 
 

@@ -20,14 +20,13 @@ a read shows a write; see `duration`."""
 TITLES: dict[Purpose, str] = {
     "revoke": "Take permissions away",
     "contain": "Switch apps off (emergency)",
-    "undo": "Give permissions back",
+    "undo": "Give back what was taken",
 }
-_GONE = (
-    "Once the last step is verified the grants are gone. That is all that is proven then.",
-    "A token that was issued before lives on: app-only access ends about 90 minutes after the change.",
-    "Exchange Online may go by what it remembers for up to 2 hours more.",
-    "That access has ended is not proven until the logs of that time show no success any more.",
+_TOKENS = (
+    "A token that was issued before lives on: by Microsoft's default an access token lives 60 to 90 minutes; not "
+    "measured here."
 )
+_PROOF = "That access has ended is not proven until the logs of that time show no success any more."
 _OPEN = (
     "The vendor's portal may ask for everything again when somebody reconnects or approves there.",
     "Who grants it again stands in the directory audit log; entra-audit revoke detect writes an alert for it.",
@@ -35,16 +34,23 @@ _OPEN = (
     "Exchange Online's own roles and policies, and what is switched on at the vendor's, are not touched.",
 )
 AFTER: dict[Purpose, tuple[str, ...]] = {
-    "revoke": (*_GONE, *_OPEN),
+    "revoke": (
+        "Once the last step is verified the grants are gone. That is all that is proven then.",
+        _TOKENS,
+        "Exchange Online may go by what it remembers for up to 2 hours more; that was not measured here either.",
+        _PROOF,
+        *_OPEN,
+    ),
     "contain": (
         "Once the last step is verified no new token is issued to the app. That is all that is proven then.",
-        *_GONE[1:],
+        _TOKENS,
+        _PROOF,
         "The grants stay: whoever switches the app on again gives it all of them back.",
         *_OPEN[2:],
     ),
     "undo": (
-        "Once the last step is verified the grants stand again. That is all that is proven then.",
-        "An app uses a grant with its next token: it may take 90 minutes and more until everything works as before.",
+        "Once the last step is verified, what was taken is there again. That is all that is proven then.",
+        "An app uses it with its next token; by Microsoft's default one lives 60 to 90 minutes, not measured here.",
         "Whether the vendor's features work again is shown by the tests alone.",
     ),
 }

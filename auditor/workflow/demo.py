@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from auditor.errors import InputError
 from auditor.graph.auth import Connection, simulator_connection
 from auditor.model.configuration import Configuration
 from auditor.simulator.sample import sample, sample_configuration
@@ -19,9 +20,16 @@ def demo_connection() -> Iterator[Connection]:
         yield simulator_connection(running.url, running.token)
 
 
-def demo_configuration() -> Configuration:
-    """Return what the sample tenant's made-up team answered."""
-    return sample_configuration(_now())
+def demo_configuration(taken_at: datetime | None = None) -> Configuration:
+    """Return what the sample tenant's made-up team had answered at a time; None: now.
+
+    Raises:
+        InputError: nobody can have answered then.
+    """
+    try:
+        return sample_configuration(taken_at or _now())
+    except OverflowError:
+        raise InputError("The time of its reading is none of the demo tenant's.", advice="Leave --demo out.") from None
 
 
 def _now() -> datetime:

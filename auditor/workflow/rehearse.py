@@ -19,7 +19,7 @@ from auditor.model.canonical import sha256
 from auditor.model.outcome import AuditResult, Finding
 from auditor.model.plan import RevokePlan
 from auditor.model.snapshot import Snapshot
-from auditor.remedy.apply import Applied, Conduct
+from auditor.remedy.conduct import Applied, Conduct
 from auditor.reporters import Reporter
 from auditor.simulator.server import Running, serve
 from auditor.sources.files import read

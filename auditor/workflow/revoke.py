@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.engine.rulebook import load_rulebook
 from auditor.engine.summary import GOES
 from auditor.errors import InputError, RefusedError, UsageError
 from auditor.model.configuration import AppConfiguration
-from auditor.model.outcome import AuditResult
-from auditor.model.plan import RevokePlan, Step
+from auditor.model.outcome import AuditResult, JudgedGrant, tally
+from auditor.model.plan import Begin, RevokePlan, Step
 from auditor.model.snapshot import Snapshot
-from auditor.remedy.planning import DAYS, Again, build_plan, permissions_of
+from auditor.model.text import listed
+from auditor.remedy.journal import journal_of, read_journal
+from auditor.remedy.planning import DAYS, Again, build_plan, permissions_of, removed_key
 from auditor.remedy.planning_contain import build_containment
-from auditor.remedy.seal import decode_plan, encode_plan
+from auditor.remedy.planning_only import select
+from auditor.remedy.seal import decode_plan, encode_plan, sealed
 from auditor.reporters.json import decode_audit
 from auditor.sources import SourceKind, SourceRequest
 from auditor.sources.files import MIB, read
 from auditor.sources.snapshot_file import LIMIT as SNAPSHOT_LIMIT
 from auditor.sources.snapshot_file import decode
 from auditor.workflow.prepare import Prepared
+from auditor.workflow.rejudge import NOT_JUDGED_AGAIN, Judging, judged_again
 from auditor.workflow.report import LIMIT
 from auditor.workflow.run import SNAPSHOT, judge
 from auditor.workflow.writing import check_folder, write_files
 
 PLAN_LIMIT = 256 * MIB
 """Bytes of JSON above which a plan is refused."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,123}")
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -43,6 +50,12 @@ class Planned(Struct, frozen=True, kw_only=True):
     """After a vendor's reconnect: what the earlier plan removed and the app holds again."""
     new: tuple[str, ...] = ()
     """What goes by its decision and the earlier plan neither removed nor left."""
+    stays: tuple[str, ...] = ()
+    """Of each app of which nothing goes, why."""
+    simulated: bool = False
+    """The tenant is none: a simulator served it, or it is a sample."""
+    standing: Path | None = None
+    """Where nothing was planned: an earlier file where the plan would have been written."""
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -75,52 +88,91 @@ def read_plan(path: Path) -> RevokePlan:
     return decode_plan(read(path, where=str(path), limit=PLAN_LIMIT), str(path))
 
 
+class Wish(Struct, frozen=True, kw_only=True):
+    """What of an audit is planned; see `build_plan`."""
+
+    only: tuple[str, ...] = ()
+    with_checks: bool = False
+    days: int = DAYS
+    allow_incomplete: bool = False
+
+
 def make_plan(
-    audit: Path,
-    *,
-    snapshot: Path | None,
-    only: tuple[str, ...] = (),
-    with_checks: bool = False,
-    days: int = DAYS,
-    allow_incomplete: bool = False,
-    again: Path | None = None,
-    out: Path,
+    audit: Path, *, snapshot: Path | None, wish: Wish, judging: Judging, again: Path | None = None, out: Path
 ) -> Planned:
     """Make the plan of an audit and write it, unless nothing is in it.
+
+    The snapshot is judged again where the configuration is the audit's, and the plan made of what comes out.
 
     Args:
         audit: an audit.json.
         snapshot: what it judged; None: snapshot.json.gz beside it.
-        only: as `build_plan`, like the next three.
-        with_checks: see there.
-        days: see there.
-        allow_incomplete: see there.
+        wish: what of it is planned.
+        judging: by what it is judged again.
         again: the plan whose removals came back.
         out: the plan's file; its page lies beside it.
 
     Raises:
-        AuditorError: something cannot be read, does not belong together or may not be planned; nothing is written.
+        RefusedError: the audit was edited, or may not be planned.
+        AuditorError: something cannot be read or does not belong together; nothing is written.
     """
-    check_folder(out.parent)
+    place = snapshot or audit.parent / SNAPSHOT
+    plan_target(out, audit, place, again, judging.config)
     old = read_plan(again) if again else None
     result = decode_audit(read(audit, where=str(audit), limit=LIMIT), str(audit))
-    place = snapshot or audit.parent / SNAPSHOT
     taken = _snapshot(place)
     if old and old.tenant_id != taken.tenant_id:
         raise RefusedError("The earlier plan is another tenant's.", where=str(again), advice="Name this tenant's plan.")
+    anew = judged_again(result, taken, judging, where=str(audit))
+    result, rulebook = anew or result, load_rulebook(result.profile)
     plan = build_plan(
         result,
         taken,
-        rulebook=load_rulebook(result.profile),
-        only=only,
-        with_checks=with_checks,
-        allow_incomplete=allow_incomplete,
-        days=days,
+        rulebook=rulebook,
+        only=wish.only,
+        with_checks=wish.with_checks,
+        allow_incomplete=wish.allow_incomplete,
+        days=wish.days,
         again=Again(follows=old.sha256, removed=permissions_of(old.steps)) if old else None,
     )
+    if anew is None:
+        plan = sealed(replace(plan, warnings=(NOT_JUDGED_AGAIN, *plan.warnings)))
     back, new = _compared(old, result) if old else ((), ())
-    paths = write_plan(plan, out) if plan.steps else ()
-    return Planned(plan=plan, paths=paths, snapshot=place, back=back, new=new)
+    chosen = select(wish.only, result, rulebook)
+    return Planned(
+        plan=plan,
+        paths=write_plan(plan, out) if plan.steps else (),
+        snapshot=place,
+        back=back,
+        new=new,
+        stays=tuple(_staying([one for one in result.grants if chosen(one.grant)]))
+        if wish.only or not plan.steps
+        else (),
+        simulated=is_simulated(taken),
+        standing=out if not plan.steps and out.exists() else None,
+    )
+
+
+def is_simulated(snapshot: Snapshot) -> bool:
+    """Tell whether a snapshot was read from a simulator, or is the sample itself."""
+    return snapshot.source.kind in ("simulator", "sample")
+
+
+def _staying(chosen: Sequence[JudgedGrant]) -> Iterator[str]:
+    """Say of each app of which nothing goes by its decision what was decided."""
+    apps: dict[str, list[JudgedGrant]] = {}
+    for judged in chosen:
+        apps.setdefault(judged.grant.service_principal_id, []).append(judged)
+    for held in apps.values():
+        decided = tally(held)
+        if decided.keys() & set(GOES):
+            continue
+        said = listed([f"{number} {decision}" for decision, number in sorted(decided.items())])
+        asks = dict.fromkeys(f"{one.reason} Ask: {one.ask_whom}." for one in held if one.decision == "ask")
+        grant = held[0].grant
+        yield f"Nothing of {grant.app_name or grant.app_id} ({grant.app_id}) goes by its decision: {said}. " + " ".join(
+            asks
+        )
 
 
 def _snapshot(path: Path) -> Snapshot:
@@ -142,7 +194,7 @@ def _compared(old: RevokePlan, result: AuditResult) -> tuple[tuple[str, ...], tu
     for judged in result.grants:
         grant = judged.grant
         said = f"{grant.permission} ({grant.kind}) of {grant.app_name or grant.app_id}"
-        if (grant.service_principal_id, grant.resource_id, grant.kind, grant.permission) in removed:
+        if removed_key(grant) in removed:
             back[said] = None
         elif judged.decision in GOES and (grant.app_id, grant.permission, grant.kind) not in left:
             new[said] = None
@@ -164,7 +216,7 @@ def refresh(
         RefusedError: it is an undo, another tenant's plan, or nothing of it is left to judge; nothing is written.
         AuditorError: the source cannot be read, or the plan not written.
     """
-    check_folder(out.parent)
+    plan_target(out, Path(request.location) if request.location else None)
     if old.purpose == "undo":
         raise RefusedError("An undo is made from a journal.", advice="Make it anew: entra-audit revoke undo JOURNAL")
     snapshot = kind.read(request)
@@ -183,7 +235,8 @@ def refresh(
     return Refreshed(
         plan=plan if same else None,
         moved=() if same else moved,
-        reconfigured=old.configuration_sha256 != prepared.configuration_sha256,
+        reconfigured=old.configuration_sha256 != prepared.configuration_sha256
+        and (plan is not None or old.purpose == "revoke"),
         paths=write_plan(plan, out) if plan and same else (),
     )
 
@@ -243,9 +296,59 @@ def _about(step: Step) -> tuple[object, ...]:
     return (target.service_principal_id, target.resource_id, target.kind, target.users > 0, named)
 
 
+def plan_target(out: Path, *inputs: Path | None) -> None:
+    """Refuse a place where no plan may be written, before any work is done for it.
+
+    Args:
+        out: the plan's file; an earlier plan may stand there.
+        inputs: what the plan is made from.
+
+    Raises:
+        UsageError: it is a folder, one of the inputs or something else than a plan, or no name for a plan.
+        OutputError: its folder cannot be written to.
+    """
+    where = ascii(str(out))[1:-1][:200]
+    if out.is_dir():
+        raise UsageError("This is a folder.", where=where, advice="Name a file in it: plan.json")
+    if not _NAME.fullmatch(out.name):
+        raise UsageError(
+            "A plan's file name has letters, digits, dot, hyphen and underscore only: it stands in scripts.",
+            where=where,
+            advice="Name it plan.json",
+        )
+    if out.name.lower().endswith(".html"):
+        raise UsageError("The plan's page would take its place.", where=where, advice="Name it plan.json")
+    check_folder(out.parent)
+    if not out.exists():
+        return
+    if any(one and one.exists() and out.samefile(one) for one in inputs):
+        raise UsageError("The plan is made from this file.", where=where, advice="Name another file.")
+    try:
+        read_plan(out)
+    except RefusedError:
+        return  # A plan that was edited is one.
+    except InputError:
+        raise UsageError(
+            "Something else than a plan stands there.", where=where, advice="Name another file, or move it away."
+        ) from None
+
+
 def write_plan(plan: RevokePlan, out: Path) -> tuple[Path, ...]:
-    """Write a plan and its page, both or none, and return their paths."""
+    """Write a plan and its page, both or none, and return their paths.
+
+    Raises:
+        RefusedError: the journal of another plan stands beside it.
+        OutputError: they cannot be written.
+    """
     from auditor.reporters.plan_page import plan_html
 
+    journal = journal_of(out)
+    begun = {line.approved_hash for line in read_journal(journal) if isinstance(line, Begin)}
+    if begun - {plan.approved_hash}:
+        raise RefusedError(
+            "It is the journal of another plan, which would be left without it.",
+            where=str(journal),
+            advice="Give the new plan another name (--out), or move the old one and its journal away together.",
+        )
     page = out.with_suffix(".html").name
     return write_files(out.parent, {out.name: encode_plan(plan), page: plan_html(plan)})

@@ -12,6 +12,7 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
+from auditor.cli.logs import show_logs
 from auditor.graph.auth import SIMULATOR_TOKEN, SIMULATOR_URL, SIMULATOR_WRITE_TOKEN, claims
 from auditor.model.canonical import to_gzip, to_json
 from auditor.model.outcome import AuditResult, Finding
@@ -90,7 +91,7 @@ def plain(result: AuditResult) -> Any:
     return whole
 
 
-@pytest.mark.parametrize("policy", ["minimal", "required"])
+@pytest.mark.parametrize("policy", [pytest.param("minimal", marks=pytest.mark.slow), "required"])
 def test_the_round_trip_closes_what_the_plan_names_and_undo_brings_all_back(
     run: Run, tmp_path: Path, tenant: Running, audited: Callable[[str], AuditResult], policy: str
 ) -> None:
@@ -250,11 +251,14 @@ def test_containing_an_app_stops_its_sign_in_and_is_undone(run: Run, tmp_path: P
 def test_neither_token_is_shown_or_written(run: Run, tmp_path: Path, tenant: Running, audited: Any) -> None:
     """At full verbosity, from plan to undo."""
     planned(run, audited)
-    said = [
-        run("revoke", "apply", "plan.json", "-vv", "--tenant-name", TENANT),
-        run("revoke", "verify", "plan.json", "-vv"),
-        run("revoke", "undo", "plan.journal.jsonl", "-vv", "--tenant-name", TENANT),
-    ]
+    try:
+        said = [
+            run("revoke", "apply", "plan.json", "-vv", "--tenant-name", TENANT),
+            run("revoke", "verify", "plan.json", "-vv"),
+            run("revoke", "undo", "plan.journal.jsonl", "-vv", "--tenant-name", TENANT),
+        ]
+    finally:
+        show_logs(0)
     assert [one.code for one in said] == [0, 0, 0]
     texts = [("shown", (one.out + one.err).encode()) for one in said] + list(written(tmp_path))
     tokens = {"read": tenant.token, "write": tenant.write_token}

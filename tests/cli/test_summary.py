@@ -117,13 +117,15 @@ def test_markup_of_the_printing_library_is_plain_text(result: AuditResult) -> No
 
 
 def test_summary_tells_what_a_plan_closed(result: AuditResult) -> None:
-    """Gone, open again and not evaluated are three numbers, with the plan; without a plan there is no such line."""
+    """Gone, open again, granted again and not evaluated are four numbers, with the plan; without a plan there is no such line."""
     text = printed(result)
     assert "1 finding closed since plan aaaaaaaaaaaa" in text
     assert "1 finding open again" in text
+    assert "1 finding open: the permission was granted again" in text
     assert "1 finding not evaluated: not known to be gone" in text
     whole = printed(sample_result(closed=result.closed[:1]))
     assert "1 finding closed since plan" in whole
     assert "open again" not in whole
+    assert "granted again" not in whole
     assert "not known to be gone" not in whole
     assert "closed since" not in printed(sample_result(closed=()))

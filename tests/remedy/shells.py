@@ -61,6 +61,7 @@ class Desk:
             "PAUSE_SECONDS": "0",
         }
         self._shell = shell
+        self._end = "" if language == "sh" else f"-{language}"
         for name, content in scripts()[language].render(made, "plan").items():
             (folder / name).write_bytes(content)
 
@@ -76,8 +77,9 @@ class Desk:
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
         """Start a script: its name and options; variables by name."""
+        script, *options = arguments
         return subprocess.Popen(
-            [self._shell, *arguments],
+            [self._shell, script.replace(".sh", f"{self._end}.sh"), *options],
             cwd=self.folder,
             env={**self.environment, **more},
             stdin=subprocess.DEVNULL,

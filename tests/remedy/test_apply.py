@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.errors import OutputError, RefusedError, UnfinishedError
+from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant
 from auditor.model.plan import AccountChange, Begin, Change, End, Intent, Result, RevokePlan
 from auditor.model.snapshot import Snapshot, items
 from auditor.remedy.journal import read_journal
+from auditor.remedy.undo import undo_plan
 from auditor.simulator.fault import Fault
+from auditor.simulator.graph import Answer, GraphRequest
 from auditor.simulator.sample import CALENDAR, PILOT
-from tests.remedy.plans import client, plan, steps
-from tests.remedy.world import World
+from tests.remedy.plans import client, plan, role_id, step, steps
+from tests.remedy.world import WRITER, World
 
 DELETE = "DELETE /v1.0/servicePrincipals"
 
@@ -237,7 +241,7 @@ def test_a_disk_that_fills_up_stops_the_plan_and_it_goes_on_later(
         world.apply(plan())
     assert world.written == []
     left[0] = 8
-    with pytest.raises(UnfinishedError, match=r"Stopped in step 3.*No space left") as stopped:
+    with pytest.raises(UnfinishedError, match=r"Stopped in the middle.*No space left") as stopped:
         world.apply(plan())
     assert stopped.value.exit_code == 5
     sent = len(world.written)
@@ -285,3 +289,146 @@ def test_an_undo_of_a_run_that_died_takes_back_what_may_have_been_sent(world: Wo
     assert any("may not have been carried out" in warning for warning in made.warnings)
     assert undone.done
     assert held(world.snapshot) == start
+
+
+# ---- What a write must never do: each of these was possible once.
+
+
+def test_a_write_that_was_carried_out_is_never_said_to_have_failed(tmp_path: Path) -> None:
+    """The answer is lost, the reads lag behind, and Graph refuses the second try: it is done or unverified."""
+    for match, chosen in (("DELETE /v1.0", 0), ("POST /v1.0", 1)):
+        folder = tmp_path / match[:4]
+        folder.mkdir()
+        faults = (
+            Fault(match=match, kind="lost-answer"),
+            Fault(match=r"^GET .*appRoleAssignments", kind="stale", after=2, times=4),
+        )
+        world = World(folder, *faults)
+        start = held(world.snapshot)
+        applied = world.apply(plan(steps()[chosen]))
+        assert applied.steps[0].outcome == "done", applied.steps[0]
+        _, undone = world.undo()
+        assert undone.done
+        assert held(world.snapshot) == start
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_others_add_while_graph_asks_to_wait_is_not_removed(tmp_path: Path, status: int) -> None:
+    fault = Fault(match="PATCH /v1.0", status=status, retry_after="300")  # type: ignore[arg-type]
+    world = World(tmp_path, fault)
+    step = steps()[2]
+    grant = step.changes[0].before
+    assert isinstance(grant, OAuth2PermissionGrant)
+    answered = world.graph.answer
+
+    def answer(request: GraphRequest) -> Answer:
+        given = answered(request)
+        if request.method == "PATCH" and given.status == status:
+            body = json.dumps({"scope": f"{grant.scope} Chat.Read"}).encode()
+            headers = {"authorization": f"Bearer {WRITER}", "content-type": "application/json"}
+            answered(GraphRequest(method="PATCH", target=request.target, headers=headers, body=body))
+        return given
+
+    world.graph.answer = answer  # type: ignore[method-assign]
+    applied = world.apply(plan(step))
+    assert applied.steps[0].outcome == ("failed" if status == 429 else "unverified")
+    scopes = {scope for held_ in held(world.snapshot)[1].values() for scope in held_}
+    assert {"Chat.Read", "User.Read"} <= scopes
+
+
+def test_what_came_back_after_it_was_done_is_not_called_done(world: World) -> None:
+    world.apply(plan())
+    world.undo()
+    sent = len(world.written)
+    with pytest.raises(RefusedError, match="an earlier run did it, and it is no longer so"):
+        world.apply(plan())
+    assert len(world.written) == sent
+
+
+def test_keep_going_grants_nothing_narrower_where_the_wider_has_drifted(world: World) -> None:
+    swap = steps()[1]
+    world.apply(plan(step(1, "remove-application-permission", (swap.changes[1],), app_id=CALENDAR)))
+    sent = len(world.written)
+    applied = world.apply(plan(swap), journal=world.journal.with_name("other.jsonl"), keep_going=True)
+    assert applied.steps[0].outcome == "refused"
+    assert len(world.written) == sent
+
+
+def test_a_journal_that_tells_of_other_writes_than_its_plan_is_not_undone(world: World) -> None:
+    made = plan(steps()[0])
+    world.apply(made)
+    change = steps()[0].changes[0]
+    assert isinstance(change.before, AppRoleAssignment)
+    edited = world.journal.read_bytes().replace(change.before.app_role_id.encode(), role_id("Mail.Send").encode())
+    world.journal.write_bytes(edited)
+    lines = read_journal(world.journal)
+    with pytest.raises(RefusedError, match="other writes than its plan"):
+        undo_plan(lines, where="", now=world.now(), rules_sha256="", plan=made)
+    told = undo_plan(lines, where="", now=world.now(), rules_sha256="")
+    assert "Mail.Send" in told.steps[0].title
+    assert any("does not lie beside" in warning for warning in told.warnings)
+
+
+def test_the_journal_of_an_undo_is_not_that_of_its_plan(world: World) -> None:
+    made = plan(steps()[0])
+    world.apply(made)
+    text = world.journal.read_bytes().replace(b'"purpose":"revoke"', b'"purpose":"undo"')
+    (world.journal.with_name("undo.jsonl")).write_bytes(text)
+    with pytest.raises(RefusedError, match="belongs to another plan"):
+        world.apply(made, journal=world.journal.with_name("undo.jsonl"))
+
+
+def test_words_of_an_undo_fit_what_it_does(world: World) -> None:
+    swap, off = steps()[1], steps()[4]
+    world.apply(plan(swap, off))
+    made, _ = world.undo()
+    assert [one.title for one in made.steps] == [
+        f"Keep {PILOT} from signing in again.",
+        f"Give Mail.ReadWrite back to {CALENDAR}, and take Mail.Read from {CALENDAR} again (application).",
+    ]
+    again, _ = world.undo(world.journal.with_name("plan.undo.journal.jsonl"))
+    assert f"Give Mail.Read back to {CALENDAR}, and take Mail.ReadWrite" in again.steps[0].title
+
+
+def test_an_undo_cut_after_it_made_a_grant_is_itself_undone(world: World) -> None:
+    """The journal does not know the id that Graph gave."""
+    whole = steps()[3].changes[0]
+    world.apply(plan(step(1, "remove-user-consents", (whole,), app_id=CALENDAR)))
+    gone = held(world.snapshot)
+    world.undo()
+    cut = world.journal.with_name("plan.undo.journal.jsonl")
+    cut.write_bytes(b"".join(cut.read_bytes().splitlines(keepends=True)[:2]))
+    _, undone = world.undo(cut)
+    assert undone.done
+    assert held(world.snapshot) == gone
+
+
+def test_a_wait_that_is_too_long_ends_the_step(tmp_path: Path) -> None:
+    world = World(tmp_path, Fault(match="DELETE /v1.0", status=429, retry_after="86400", times=0))
+    applied = world.apply(plan(steps()[0]))
+    assert applied.steps[0].outcome == "failed"
+    assert world.clock.seconds < 60
+
+
+def test_an_undo_leaves_alone_what_others_granted_meanwhile(world: World) -> None:
+    scopes = steps()[2]
+    world.apply(plan(scopes))
+    after = scopes.changes[0].after
+    assert isinstance(after, OAuth2PermissionGrant)
+    body = json.dumps({"scope": f"{after.scope} Chat.Read"}).encode()
+    headers = {"authorization": f"Bearer {WRITER}", "content-type": "application/json"}
+    path = f"/v1.0/oauth2PermissionGrants/{after.id}"
+    world.graph.answer(GraphRequest(method="PATCH", target=path, headers=headers, body=body))
+    made, undone = world.undo()
+    assert undone.done
+    now = next(s for key, s in held(world.snapshot)[1].items() if "AllPrincipals" in key)
+    before = scopes.changes[0].before
+    assert isinstance(before, OAuth2PermissionGrant)
+    assert now == {*(before.scope or "").split(), "Chat.Read"}
+    cut = world.journal.with_name("plan.undo.journal.jsonl")
+    again = undo_plan(read_journal(cut), where="", now=world.now(), rules_sha256="", plan=made)
+    assert world.apply(again, journal=cut.with_name("third.jsonl")).done
+    assert next(s for key, s in held(world.snapshot)[1].items() if "AllPrincipals" in key) == {
+        *(after.scope or "").split(),
+        "Chat.Read",
+    }

@@ -22,7 +22,8 @@ from auditor.graph.client import WRITING_AGENT, GraphClient
 from auditor.graph.reader import Reader
 from auditor.model.plan import AssignmentChange, Line, RevokePlan
 from auditor.model.snapshot import items
-from auditor.remedy.apply import Applied, Applier, Conduct
+from auditor.remedy.apply import Applier
+from auditor.remedy.conduct import Applied, Conduct
 from auditor.remedy.journal import Journal, encode_line, known, opened, read_journal
 from auditor.remedy.undo import undo_plan
 from auditor.simulator.sample import CALENDAR

@@ -260,6 +260,23 @@ def test_after_a_reconnect_only_what_was_removed_before_goes_again() -> None:
     assert "a plan of its own" in left.why
 
 
+def test_what_came_back_on_an_app_that_was_made_anew_goes_again() -> None:
+    """Consented to again after it was deleted, an app has its appId and another object id."""
+    old = planned(tenant(app("Calendars.ReadWrite", "Directory.Read.All")), lax())
+    anew = tenant(app("Calendars.ReadWrite", "Directory.Read.All", service_principal_id=UNKNOWN))
+    (client,) = anew.clients
+    assert client.service_principal.id not in {step.target.service_principal_id for step in old.steps}
+    plan = planned(anew, lax(), again=Again(follows=old.sha256, removed=permissions_of(old.steps)))
+    assert only_step(plan).target.permissions == ("Directory.Read.All",)
+
+
+def test_only_takes_the_id_of_a_permission_that_is_shown_by_name() -> None:
+    snapshot = tenant(app("Calendars.ReadWrite", "Directory.Read.All", "Mail.Send"))
+    (named,) = (g.grant for g in audited(snapshot, lax()).grants if g.grant.permission == "Mail.Send")
+    plan = planned(snapshot, lax(), only=(f"permission:{named.permission_id.upper()}",))
+    assert only_step(plan).target.permissions == ("Mail.Send",)
+
+
 @pytest.mark.parametrize(
     ("only", "goes"),
     [

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from auditor.errors import AuditorError, InputError, RefusedError, UsageError
+from auditor.knowledge.identify import MICROSOFT_TENANTS
 from auditor.knowledge.permissions import RESOURCES
 from auditor.model.configuration import AppConfiguration
 from auditor.model.directory import ServicePrincipal
@@ -75,8 +76,25 @@ def test_what_the_vendor_documents_is_told_of_a_confirmed_app_only() -> None:
     sure, unsure = contained(CALENDAR), contained(CALENDAR, team=AppConfiguration())
     assert sure
     assert unsure
-    assert "no longer lists calendar events" in sure.steps[0].impact.what.text
+    told = sure.steps[0].impact.what.text
+    assert "no longer lists calendar events" in told
+    assert "keep working" not in told
+    assert "https://" not in told
+    assert "nobody" not in sure.steps[0].impact.who_notices
     assert "calendar events" not in unsure.steps[0].impact.what.text
+
+
+def test_where_no_permission_is_known_to_be_needed_everything_stops() -> None:
+    plan = contained(ROOMS)
+    assert plan
+    assert "Zoom Rooms by application permissions: everything that it does" in plan.steps[0].impact.what.text
+    assert "not known" in plan.steps[0].impact.who_notices
+
+
+@pytest.mark.parametrize("home", sorted(MICROSOFT_TENANTS))
+def test_an_app_at_home_with_microsoft_is_refused(home: str) -> None:
+    with pytest.raises(RefusedError, match="Microsoft's own"):
+        contained(ORDINARY.app_id, with_principals(replace(ORDINARY, app_owner_organization_id=home.upper())))
 
 
 def test_microsofts_apps_and_the_reader_are_refused() -> None:

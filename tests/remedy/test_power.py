@@ -6,7 +6,7 @@ import pytest
 
 from auditor.errors import RefusedError, SignInError
 from auditor.graph.auth import Claims
-from auditor.remedy.power import require_other, require_power, require_tenant
+from auditor.remedy.power import require_not_itself, require_other, require_power, require_tenant
 from tests.remedy.plans import plan, steps
 
 APP, PERSON, OTHER = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "abc")
@@ -41,9 +41,17 @@ def test_what_the_token_lacks_is_named_with_the_role_of_a_person() -> None:
         require_power(plan(), Claims(scp="Application.ReadWrite.All User.Read", oid=PERSON))
     assert "DelegatedPermissionGrant.ReadWrite.All" in str(lacking.value)
     assert "Privileged Role Administrator" in str(lacking.value)
-    with pytest.raises(SignInError) as app:
+    with pytest.raises(SignInError):
         require_power(plan(steps()[0]), Claims(roles=("Directory.Read.All",), appid=APP))
-    assert "directory role" not in str(app.value)
+
+
+def test_an_app_does_not_carry_out_a_plan_against_itself() -> None:
+    made = plan(steps()[4])
+    target = made.steps[0].target
+    for own in (Claims(appid=target.app_id.upper()), Claims(appid=APP, oid=target.service_principal_id)):
+        with pytest.raises(RefusedError, match="about the app that would carry it out"):
+            require_not_itself(made, own)
+    require_not_itself(made, Claims(appid=APP, oid=PERSON))
 
 
 def test_what_is_held_is_enough_and_so_is_a_higher_permission() -> None:

@@ -70,7 +70,7 @@ def test_the_same_plan_gives_the_same_bytes(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_journals_lines_stand_in_it_as_apply_writes_them(language: str) -> None:
     """But for the time: every change's line, in the plan's order."""
-    source = rendered(plan(), language)["revoke." + ("ps1" if language == "powershell" else "sh")]
+    source = next(source for name, source in rendered(plan(), language).items() if name.startswith("revoke"))
     found = [
         line[line.index('{"app_id"') :] for line in source.split("\n") if '"event":"intent"' in line and AT in line
     ]
@@ -116,12 +116,32 @@ def test_a_containment_says_that_the_grants_stay() -> None:
         assert '"purpose":"contain"' in source
 
 
+def test_no_language_overwrites_the_scripts_of_another() -> None:
+    """All of them can lie in one folder."""
+    names = [name for language in LANGUAGES for name in rendered(plan(), language)]
+    assert len(set(names)) == len(names) == 2 * len(LANGUAGES)
+
+
+def test_a_check_is_whole_in_lines_of_ascii() -> None:
+    """However long it is, and whatever is in it; each check once, with its steps."""
+    check = "Ask whether somebody connected. " * 20 + "\u202e$(calc) `x` # END"
+    made = plan(*(replace(one, checks=(check,)) for one in steps()[:2]))
+    for language in LANGUAGES:
+        source = next(iter(rendered(made, language).values()))
+        lines = [line for line in source.split("\n") if line.startswith("# check first: ")]
+        assert len(lines) > 5
+        assert all(len(line) <= 120 and PRINTABLE.fullmatch(line) for line in lines)
+        said = " ".join(" ".join(line.removeprefix("# check first: ") for line in lines).split())
+        escaped = "[U+202E][U+0024](calc) [U+0060]x[U+0060] [U+0023] END"
+        assert said == f"[ ] {'Ask whether somebody connected. ' * 20}{escaped} (steps 1, 2)"
+
+
 def test_checks_are_boxes_to_tick() -> None:
     made = plan(replace(steps()[0], checks=("UPNs equal the Zoom e-mail addresses",)))
     for language in LANGUAGES:
         files = list(rendered(made, language).values())
-        assert "check first: [ ] UPNs equal the Zoom e-mail addresses" in files[0]
-        assert "check first" not in files[1]
+        assert "# check first: [ ] UPNs equal the Zoom e-mail addresses (step 1)" in files[0]
+        assert "# check first: [ ]" not in files[1]
 
 
 # ---- What somebody else has named.
@@ -150,7 +170,7 @@ def code_of(made: RevokePlan, language: str) -> Iterator[list[str]]:
     for source in rendered(made, language).values():
         bare = source.replace(made.sha256, "PLAN").replace(made.approved_hash, "APPROVED")
         if language == "powershell":
-            yield without_comments(bare)
+            yield [line for line in without_comments(bare) if line.strip()]
         else:
             yield [line for line in bare.split("\n") if not line.lstrip().startswith("#")]
 
@@ -273,6 +293,7 @@ MAY_BE_EMPTY = {
     "reader_object_id": lambda bad: plan(reader_object_id=bad),
     "resource_app_id": lambda bad: in_target(resource_app_id=bad),
     "permission id": lambda bad: in_target(permission_ids=(bad,)),
+    "replaced by": lambda bad: in_target(replaced_by=bad),
     "scope": lambda bad: of_grant(scope=bad and f"User.Read {bad}x?"),
 }
 
@@ -341,7 +362,7 @@ def test_the_command_writes_two_scripts_and_says_where(language: str, run: Run, 
     assert done.code == 0, done.err
     end = "ps1" if language == "powershell" else "sh"
     for name in ("revoke", "undo"):
-        path = tmp_path / "scripts" / f"{name}.{end}"
+        path = tmp_path / "scripts" / f"{name}{'-az' if language == 'az' else ''}.{end}"
         assert str(path.relative_to(tmp_path)) in done.out
         assert path.read_text() == rendered(plan(), language)[path.name]
         assert (path.stat().st_mode & 0o777) == (0o700 if end == "sh" else 0o600)

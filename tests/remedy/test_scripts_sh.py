@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.plan import Change, End, Intent, Result, RevokePlan
 from auditor.model.snapshot import Snapshot
@@ -373,3 +375,26 @@ def test_the_helpers_find_a_difference(tmp_path: Path) -> None:
     assert canonical(world.journal)
     other.write_text(world.journal.read_text().replace(",", ", ", 1))
     assert not canonical(other)
+
+
+def test_the_dry_run_reads_as_sentences_and_shows_what_comes_first(tmp_path: Path) -> None:
+    """One line a change: what, which permission, which object; and each check whole, before a commit too."""
+    check = "Ask whether somebody connected by signing in. " * 8 + "$(touch x)"
+    made = small()
+    made = sound(replace(made.steps[0], checks=(check.strip(),)), *made.steps[1:])
+    with desk(tmp_path, made) as at:
+        said = ""
+        for options in ((), ("--commit",)):
+            said = at.run("revoke.sh", *options)
+            whole = " ".join(said.partition("First, by a person")[2].partition("Step 1, change")[0].split())
+            assert f"[ ] {'Ask whether somebody connected by signing in. ' * 8}[U+0024](touch x) (step 1)" in whole
+            assert "remove the application permission Calendars.Read" in said
+            assert "grant the application permission Mail.Read" in said
+            assert "change the consent for everybody: take" in said
+            assert "switch the sign-in of the app on" in said
+            if not options:
+                change = made.steps[0].changes[0]
+                assert f"(object: {change.before and change.before.id})" in said
+                assert "(object: a new one)" in said
+        assert re.search(r"effective by\nabout (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) for", said)
+        assert "First, by a person" not in at.run("undo.sh")

@@ -16,7 +16,8 @@ from auditor.graph.client import WRITING_AGENT, GraphClient
 from auditor.graph.reader import Reader
 from auditor.model.plan import RevokePlan
 from auditor.model.snapshot import Snapshot
-from auditor.remedy.apply import Applied, Applier, Conduct
+from auditor.remedy.apply import Applier
+from auditor.remedy.conduct import Applied, Conduct
 from auditor.remedy.journal import known, opened, read_journal, require_own
 from auditor.remedy.undo import undo_plan
 from auditor.remedy.verify import Verified, verify
@@ -107,7 +108,7 @@ class World:
             reader = Reader(client, clock=self.clock, now=self.clock.now)
             with opened(journal) as written:
                 lines = read_journal(journal)
-                require_own(lines, plan.approved_hash, plan.tenant_id, str(journal))
+                require_own(lines, plan.approved_hash, plan.tenant_id, plan.purpose, str(journal))
                 applier = Applier(
                     plan,
                     client,

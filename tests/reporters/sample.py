@@ -554,8 +554,13 @@ def ledger() -> tuple[LedgerEntry, ...]:
 
 
 def closed() -> tuple[ClosedFinding, ...]:
-    """Return what became of three findings that a plan was to close: gone, found again, not evaluated."""
-    states = (("Mail.Send", False, True), ("Contacts.Read", True, True), ("Files.Read.All", False, False))
+    """Return what became of findings that a plan was to close: gone, open again, granted again, not evaluated."""
+    states = (
+        ("Mail.Send", False, "", True),
+        ("Contacts.Read", True, "", True),
+        ("Mail.Read", True, guid("found again"), True),
+        ("Files.Read.All", False, "", False),
+    )
     return tuple(
         ClosedFinding(
             finding_id=guid(f"closed {permission}"),
@@ -569,9 +574,10 @@ def closed() -> tuple[ClosedFinding, ...]:
             plan="a" * 64,
             journal="b" * 64,
             still_open=still_open,
+            found_as=found_as,
             evaluated=evaluated,
         )
-        for permission, still_open, evaluated in states
+        for permission, still_open, found_as, evaluated in states
     )
 
 

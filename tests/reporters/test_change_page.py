@@ -152,13 +152,44 @@ def test_the_service_desk_gets_plain_words_with_lines_to_fill_in() -> None:
     first = replace(steps()[0], impact=replace(steps()[0].impact, who_notices="everybody (sample)", when="now"))
     lines = sheet(plan(first), change="CHG-1").desk
     assert lines[0] == "Subject: change CHG-1, Zoom and Microsoft 365"
-    assert "- everybody (sample) (from the change on): Calendar events keep working (sample)." in lines
+    at = lines.index("From the change on:")
+    assert lines[at + 1] == "- everybody (sample): Calendar events keep working (sample)."
     assert lines[-1] == f"- call {BLANK} (phone {BLANK}) and name the change."
     nobody = sheet(plan(steps()[0])).desk
     assert "- Nothing, as far as is known." in nobody
     assert "switched off" in " ".join(sheet(plan(steps()[4], purpose="contain")).desk)
     assert "given back" in " ".join(sheet(plan(steps()[0], purpose="undo")).desk)
     assert "\n".join(lines) in change_markdown(plan(first), change="CHG-1").decode()
+
+
+def test_the_service_desk_text_is_whole_and_without_addresses() -> None:
+    """Sources and addresses are left out, what nobody knows reads as a sentence, and a long text is never cut."""
+    one = steps()[0]
+    source = "(documented, https://contoso.example/a?b=(c)) Then https://contoso.example/x."
+    what = replace(one.impact.what, text=f"Mail.Read: It ends {source} {'words and ' * 600}the end.")
+    impact = replace(one.impact, who_notices="not known; calendar users would not", when="unknown", what=what)
+    lines = sheet(plan(replace(one, impact=impact))).desk
+    at = lines.index("It is not known when:")
+    assert lines[at + 1].startswith("- who notices is not known; calendar users would not: Mail.Read: It ends")
+    said = " ".join(lines)
+    assert "the end." in said
+    assert [part for part in ("characters)", "://", "(documented") if part in said] == []
+
+
+def test_the_command_for_whoever_carries_it_out_has_the_approved_hash() -> None:
+    made = plan()
+    command = f"entra-audit revoke apply PLAN.json --approved {made.approved_hash}"
+    assert command in told(made)
+    assert f"`{command}`" in change_markdown(made).decode()
+
+
+def test_an_emergency_plan_says_nothing_of_exchange_or_findings() -> None:
+    """It takes no permission: no word of what Exchange remembers, of findings closed, or of a third test."""
+    made = plan(steps()[4], purpose="contain", left=())
+    for said in (told(made), change_markdown(made).decode(), plan_of_tests(made).decode()):
+        assert "Exchange Online may" not in said
+        assert "Findings closed" not in said
+        assert "again: passed by" not in said
 
 
 def test_an_empty_plan_is_a_page_too() -> None:

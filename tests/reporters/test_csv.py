@@ -7,7 +7,7 @@ import io
 
 from auditor.model.outcome import AuditResult, Passed
 from auditor.reporters.csv import render
-from tests.reporters.sample import sample_result
+from tests.reporters.sample import guid, sample_result
 
 GRANTS = (
     "tenant_id,taken_at,app_id,app_name,app_match,integration,integration_basis,service_principal_id,account_enabled,kind,"
@@ -22,7 +22,7 @@ FINDINGS = (
 
 
 CLOSED = (
-    "finding_id,rule_id,title,tenant_id,app_id,app_name,permission,resource_app_id,closed_at,still_open,evaluated,"
+    "finding_id,rule_id,title,tenant_id,app_id,app_name,permission,resource_app_id,closed_at,still_open,found_as,evaluated,"
     "plan,journal"
 )
 
@@ -63,10 +63,11 @@ def test_a_row_tells_the_grant(result: AuditResult) -> None:
 def test_closed_findings_have_a_file_where_there_are_any(result: AuditResult) -> None:
     """Each finding that a plan closed has a row with its plan and journal; without one there is no such file."""
     found = rows(result, "closed.csv")
-    assert [(row["permission"], row["still_open"], row["evaluated"]) for row in found] == [
-        ("Mail.Send", "false", "true"),
-        ("Contacts.Read", "true", "true"),
-        ("Files.Read.All", "false", "false"),
+    assert [(row["permission"], row["still_open"], row["found_as"], row["evaluated"]) for row in found] == [
+        ("Mail.Send", "false", "", "true"),
+        ("Contacts.Read", "true", "", "true"),
+        ("Mail.Read", "true", guid("found again"), "true"),
+        ("Files.Read.All", "false", "", "false"),
     ]
     assert {(row["tenant_id"], row["plan"], row["journal"], row["closed_at"]) for row in found} == {
         (result.tenant_id, "a" * 64, "b" * 64, "2026-11-21T20:15:00Z")

@@ -307,13 +307,14 @@ def test_five_thousand_grants_render_quickly() -> None:
 
 
 def test_closed_findings_stand_there_with_plan_and_journal(result: AuditResult) -> None:
-    """What a plan closed, what is open again and what could not be evaluated; without a plan there is no such part."""
+    """Gone, open again, granted again under which id, or not evaluated; without a plan there is no such part."""
     page = render(result)["report.html"].decode()
     part = page.partition('<section id="closed"')[2].partition("</section>")[0]
     assert "Closed since plan" in part
-    states = [state for state in ("gone", "open again", "not evaluated") if f">{state}</span>" in part]
-    assert states == ["gone", "open again", "not evaluated"]
+    states = re.findall(r'<span class="state \w+">([^<]+)</span>', part)
+    assert states == ["gone", "open again", "granted again", "not evaluated"]
     for one in result.closed:
+        assert one.found_as in part
         assert {one.finding_id in part, one.plan in part, one.journal in part, one.permission in part} == {True}
     without = render(sample_result(closed=()))["report.html"].decode()
     assert 'id="closed"' not in without

@@ -84,7 +84,7 @@ def test_no_way_to_sign_in_leaves_a_trace_of_a_secret(run: Run, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("end", ["", *OTHER_ENDS])
+@pytest.mark.parametrize("end", ["", *(pytest.param(end, marks=pytest.mark.slow) for end in OTHER_ENDS)])
 def test_no_failure_shows_a_secret(run: Run, tmp_path: Path, fault: str, end: str) -> None:
     """Whatever goes wrong at Graph, at the authority or on the way: a clear error or an incomplete audit."""
     with world(tenant_of_the_sample(), faults=FAULTS[fault], page_size=3) as w:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from auditor.cli.options import Target, app_ids, choose, request, sample_configuration, source_options
+from auditor.cli.options import Target, app_ids, choose, request, source_options
+from auditor.errors import UsageError
 
 
 @click.command(epilog="Example: entra-audit revoke refresh plan.json --auth azure-cli --config entra-audit.yaml")
@@ -36,12 +37,17 @@ def command(plan: Path, out: Path | None, **values: Any) -> int:
 
     old = read_plan(plan)
     chosen = choose(values)
+    if chosen.demo:
+        raise UsageError(
+            "The demo's tenant is made anew each time, around the present moment, so no plan of it can be refreshed.",
+            where="--demo",
+            advice="Serve the snapshot that the plan was made from: entra-audit simulate report/snapshot.json.gz",
+        )
     prepared = prepare(
         old.profile,
         config=values["config"],
         policy=values["policy"],
         features=values["features"],
-        sample=sample_configuration(chosen),
     )
     team = prepared.configuration.apps.get(old.profile, AppConfiguration())
     only = app_ids(values["app_ids"])
@@ -51,3 +57,8 @@ def command(plan: Path, out: Path | None, **values: Any) -> int:
         )
     print_refreshed(refreshed, Console())
     return 0
+
+
+for _option in command.params:
+    if isinstance(_option, click.Option) and _option.name == "demo":
+        _option.hidden = True  # It is refused, with the reason.

@@ -41,12 +41,13 @@ def command(plan: Path, snapshot: Path | None, out: Path, *, demo: bool, **value
     from auditor.workflow.revoke import read_plan
 
     reporters = choose_formats(values["formats"])
+    made = read_plan(plan)
     prepared = prepare(
-        read_plan(plan).profile,
+        made.profile,
         config=values["config"],
         policy=values["policy"],
         features=values["features"],
-        sample=demo_configuration() if demo else None,
+        sample=demo_configuration(made.created_at) if demo else None,
     )
     rehearsed = rehearse(plan, prepared, snapshot=snapshot, reporters=reporters, out=out)
     _tell(rehearsed)
@@ -68,7 +69,7 @@ def _tell(rehearsed: Rehearsed) -> None:
     click.echo("What remains possible afterwards:")
     for app in rehearsed.after.apps:
         for sentence in app.still_possible:
-            click.echo(f"  {visible(app.name)}: {visible(sentence)}")
+            click.echo(f"  {visible(app.name)} ({visible(app.app_id)}): {visible(sentence)}")
     if not rehearsed.same_configuration:
         click.echo("Judged with another configuration than the plan's audit: give the same --config.", err=True)
     for path in rehearsed.paths:

@@ -9,6 +9,7 @@ import click
 
 from auditor.cli.options import Target, sign_in_options
 from auditor.cli.revoke.apply import OPTIONS, carry, told
+from auditor.model.plan import RevokePlan
 from auditor.model.text import count, visible
 
 
@@ -19,11 +20,16 @@ from auditor.model.text import count, visible
 @sign_in_options
 def command(journal_to_undo: Path, out: Path | None, *, plan_only: bool, **values: Any) -> int:
     """Grant again exactly what a plan removed: a plan of its own, shown and limited the same way. This writes."""
-    from auditor.workflow.apply import carry_out, default_journal
-    from auditor.workflow.undo import default_out, plan_undo
+    from auditor.workflow.undo import default_out, plan_undo, undoing
 
     place = out or default_out(journal_to_undo)
-    plan = plan_undo(journal_to_undo, out=place)
+    with undoing(journal_to_undo):
+        return _undo(plan_undo(journal_to_undo, out=place), place, values, plan_only=plan_only)
+
+
+def _undo(plan: RevokePlan, place: Path, values: dict[str, Any], *, plan_only: bool) -> int:
+    from auditor.workflow.apply import carry_out, default_journal
+
     click.echo(f"Undo: {count(len(plan.steps), 'step')}, written to {place} and {place.with_suffix('.html')}")
     for step in plan.steps:
         click.echo(f"{step.number:3}. {visible(step.title)} Needs {step.needs.permission}; role {step.needs.role}.")

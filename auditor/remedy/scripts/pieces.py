@@ -8,6 +8,7 @@ names and hashes alone, each checked against its form; everything else stands in
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -38,6 +39,10 @@ AT, ID = "@AT@", "@ID@"
 """Where a script writes the time, and the id of an object that had none when the script was made."""
 LONGEST = 160
 """Characters of a comment's text."""
+WIDTH = 100
+"""Characters of a line of a check."""
+FIRST = "check first: "
+"""What a line of a check begins with."""
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _OBJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -127,8 +132,51 @@ def intent_line(step: Step, index: int, change: Change, purpose: Purpose) -> str
 
 def comment(text: str) -> str:
     """Return a text as it may stand in a comment: one line of ASCII without what a shell or PowerShell reads."""
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-    return _UNSAFE.sub(lambda hit: f"[U+{ord(hit[0]):04X}]", cut).strip() or "(none)"
+    return _safe(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(lambda hit: f"[U+{ord(hit[0]):04X}]", text).strip() or "(none)"
+
+
+def said(step: Step, change: Change) -> str:
+    """Return what a change does, in words of ids and names that may stand in code."""
+    if isinstance(change, AccountChange):
+        return f"switch the sign-in of the app {'on' if change.after.account_enabled else 'off'}"
+    if isinstance(change, AssignmentChange):
+        side = change.before or change.after
+        names = dict(zip(step.target.permission_ids, step.target.permissions, strict=False))
+        role = side.app_role_id if side else ""
+        value = names.get(role) or step.target.replaced_by or role
+        return f"{'remove' if change.after is None else 'grant'} the application permission {value}"
+    before, after = (_words(side.scope) if side else [] for side in (change.before, change.after))
+    held = change.before or change.after
+    whose = f"of the person {held.principal_id}" if held and held.principal_id else "for everybody"
+    went = " ".join(word for word in before if word not in after)
+    came = " ".join(word for word in after if word not in before)
+    if change.after is None or change.before is None:
+        return f"{'remove' if change.after is None else 'grant'} the consent {whose}: {went or came}"
+    parts = [part for part in (went and f"take {went}", came and f"add {came}") if part]
+    return f"change the consent {whose}: {', '.join(parts)}"
+
+
+def check_comments(plan: RevokePlan, purpose: Purpose) -> list[str]:
+    """Return what a person has to tick first, whole, each once with its steps; a script prints these lines of itself.
+
+    They stand in comments alone, as every text that somebody has written; each line begins with FIRST.
+    """
+    if purpose == "undo":
+        return []
+    found: dict[str, list[int]] = {}
+    for step in plan.steps:
+        for check in step.checks:
+            found.setdefault(check, []).append(step.number)
+    lines = []
+    for check, numbers in found.items():
+        which = f"(step{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})"
+        text = f"[ ] {_safe(check)} {which}"
+        lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    return [f"{FIRST}{line}" for line in lines]
 
 
 def head_comments(plan: RevokePlan, name: str, purpose: Purpose) -> list[str]:
@@ -144,6 +192,7 @@ def head_comments(plan: RevokePlan, name: str, purpose: Purpose) -> list[str]:
         f"made by:  entra-audit {comment(plan.tool_version)}",
         "Names of the tenant stand in comments only, and whoever registered an app chose its name.",
         *(["", *undo_warning(plan)] if purpose == "undo" else []),
+        *(["", *checks] if (checks := check_comments(plan, purpose)) else []),
     ]
 
 
@@ -159,7 +208,7 @@ def step_comments(step: Step, number: int, of: int, purpose: Purpose) -> list[st
         f"  which: {what}{granted}",
         f"  why:   {comment(step.why)}",
         f"  needs: {comment(needs.permission)}; of a person: {comment(needs.role)}",
-        *(f"  check first: [ ] {comment(check)}" for check in step.checks if purpose != "undo"),
+        *(["  first: tick the checks at the top that name this step"] if step.checks and purpose != "undo" else []),
     ]
 
 
@@ -210,12 +259,14 @@ def last_words(name: str, moment: str, later: str, purpose: Purpose) -> list[str
         return [f"Granted again at {moment}. New tokens carry it; whoever lost a connection may have to connect again."]
     if purpose == "contain":
         return [
-            f"Disabled at {moment}. No new token from now on; app-only tokens given before live until about {later}.",
+            f"Disabled at {moment}. No new token from now on. By Microsoft's default an access token lives 60 to 90",
+            f"minutes, so those given before live until about {later}; not measured here.",
             "The grants stay. Not proven until the logs show no success.",
             f"Then: entra-audit revoke verify {name}.json",
         ]
     return [
-        f"Removed at {moment}. Effective by about {later} for app-only tokens; Exchange may cache up to 2 hours more.",
+        f"Removed at {moment}. By Microsoft's default an access token lives 60 to 90 minutes, so it is effective by",
+        f"about {later} for app-only tokens; not measured here. Exchange may cache up to 2 hours more.",
         "Not proven until the logs show no success. A reconnect at the vendor may grant everything again.",
         f"Then: entra-audit revoke verify {name}.json",
     ]
@@ -246,7 +297,7 @@ def _values(step: Step) -> Iterator[tuple[str, re.Pattern[str]]]:
     yield step.id, _GUID
     yield target.app_id, _GUID
     yield target.resource_app_id or target.app_id, _GUID
-    for value in target.permissions:
+    for value in (*target.permissions, *filter(None, [target.replaced_by])):
         yield value, _GUID if _GUID.fullmatch(value) else _NAME
     for value in filter(None, target.permission_ids):
         yield value, _GUID

@@ -90,6 +90,7 @@ def _constants(plan: RevokePlan, name: str, purpose: Purpose) -> Iterator[str]:
     yield f"$Begin = '{pieces.begin_line(plan, 'powershell', purpose)}'"
     if purpose != "undo":
         yield "$All = $false"
+    yield f"$Checks = ${'true' if pieces.check_comments(plan, purpose) else 'false'}"
     yield from _list("$FirstWords", pieces.first_words(plan, name, purpose))
     yield from _list("$LastWords", pieces.last_words(name, "{0}", "{1}", purpose))
 

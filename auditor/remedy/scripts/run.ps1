@@ -276,6 +276,11 @@ if ([DateTimeOffset]::UtcNow -ge [DateTimeOffset]::Parse($Expires, [Globalizatio
     Stop-Refused 'the plan has expired. Read the tenant again: entra-audit revoke refresh'
 }
 $FirstWords | ForEach-Object { Write-Host $_ }
+if ($Checks) {
+    Write-Host 'First, by a person (no script can see whether it was done):'
+    $own = @(Get-Content -LiteralPath $PSCommandPath | Where-Object { $_ -clike '# check first: *' })
+    $own | ForEach-Object { Write-Host "  $($_.Substring(15))" }
+}
 $context = Get-MgContext
 if ($null -eq $context) {
     Write-Host "Sign in first: $Connect"

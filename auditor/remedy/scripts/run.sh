@@ -4,6 +4,18 @@ say() { printf '%s\n' "$*"; }
 plain() { LC_ALL=C tr -cd '\040-\176'; } # what a tenant says, fit for a terminal
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
+later() { # the time in 90 minutes; in words where date cannot tell
+    seconds=$(($(date -u +%s) + 5400))
+    date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$seconds" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null ||
+        say "$(now) + 90 minutes"
+}
+
+checks_first() { # what a person ticks first: it stands in comments of this file alone
+    [ -n "$CHECKS" ] || return 0
+    say "First, by a person (no script can see whether it was done):"
+    sed -n 's/^# check first: /  /p' -- "$0" 2>/dev/null || say "  the checks at the top of the script"
+}
+
 refuse() {
     say "Refused: $*" >&2
     exit 4
@@ -187,7 +199,7 @@ object_id() {
 step() { # step NUMBER ID apart|together: the changes of one step come on standard input, one a line
     NUMBER=$1 STEP=$2 TOGETHER=$3 SKIP='' OUTCOME=''
     [ -z "$HALT$INTERRUPTED" ] || return 0
-    while IFS='|' read -r CHANGE WRITE READ MATCH BEFORE AFTER SEND BODY INTENT; do
+    while IFS='|' read -r CHANGE WRITE READ MATCH BEFORE AFTER SEND BODY SAYS INTENT; do
         [ -z "$SKIP" ] || break
         if [ -n "$INTERRUPTED" ] && [ "$TOGETHER" = apart ]; then break; fi
         case $PASS in check) check ;; *) carry_out ;; esac </dev/null
@@ -220,11 +232,12 @@ check() { # looks at one change, and writes nothing
     TO_DO=$((TO_DO + 1))
     see
     if [ "$SEEN" = before ]; then
-        [ -n "$COMMIT" ] || say "Step $NUMBER, change $CHANGE: would $WRITE: $BEFORE -> $AFTER"
+        object_id
+        [ -n "$COMMIT" ] || say "Step $NUMBER, change $CHANGE: would $SAYS (object: ${ID:-a new one})"
     elif [ "$SEEN" = after ] && may_be_so; then
-        [ -n "$COMMIT" ] || say "Step $NUMBER, change $CHANGE: it is so already: $AFTER"
+        [ -n "$COMMIT" ] || say "Step $NUMBER, change $CHANGE: it is so already: $SAYS"
     else
-        say "Step $NUMBER, change $CHANGE: refused: $(why)" >&2
+        say "Step $NUMBER, change $CHANGE: refused: $SAYS: $(why)" >&2
         show >&2
         LEFT="$LEFT$STEP " DRIFTS=$((DRIFTS + 1)) SKIP=1
         [ -n "$KEEP_GOING" ] || HALT=1
@@ -296,7 +309,7 @@ make() { # writes; never again before the object was read after an answer that s
 
 ended() { # ended OUTCOME STATUS ID WHY: what became of a change
     write_down "{\"at\":\"$(now)\",\"change\":$CHANGE,\"event\":\"result\",\"id\":\"$3\",\"outcome\":\"$1\",\"status\":$2,\"step\":\"$STEP\",\"why\":\"$4\"}"
-    say "Step $NUMBER, change $CHANGE: $WRITE: $1${4:+: $4}"
+    say "Step $NUMBER, change $CHANGE: $SAYS: $1${4:+: $4}"
     if [ "$1" = 'done' ]; then
         OUTCOME=${OUTCOME:-done}
         return 0
@@ -350,6 +363,7 @@ before_all() { # refuses what may not be begun
         refuse "the plan has expired. Read the tenant again: entra-audit revoke refresh"
     fi
     first_words
+    checks_first
     if [ "$PURPOSE" = undo ] && [ -z "$ALL" ] && [ ! -f "$REVOKED" ]; then
         refuse "there is no journal $REVOKED that says what was removed; name it with --revoked, or undo every step with --all."
     fi
@@ -387,7 +401,7 @@ after_all() { # says what became of it
     [ -z "$INTERRUPTED" ] || flag=true
     write_down "{\"at\":\"$(now)\",\"done\":$STEPS_DONE,\"event\":\"end\",\"failed\":$STEPS_FAILED,\"interrupted\":$flag,\"refused\":$STEPS_REFUSED,\"unverified\":$STEPS_UNVERIFIED}"
     say "Steps done: $STEPS_DONE, refused: $STEPS_REFUSED, failed: $STEPS_FAILED, unverified: $STEPS_UNVERIFIED. Journal: $JOURNAL"
-    if [ "$SENT" -gt 0 ]; then last_words "$(now)"; fi
+    if [ "$SENT" -gt 0 ]; then last_words "$(now)" "$(later)"; fi
     [ -z "$INTERRUPTED" ] || interrupted
     if [ "$((STEPS_FAILED + STEPS_UNVERIFIED))" -gt 0 ]; then exit 5; fi
     [ "$STEPS_REFUSED" -gt 0 ] || exit 0

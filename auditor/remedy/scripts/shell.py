@@ -17,7 +17,7 @@ from auditor.remedy.scripts import pieces
 _TABLE = """\
 # What is done. Each line is one change:
 #   number | write | where it is read | what finds it in a list | as it has to be found | as it has to be left |
-#   where it is sent | what is sent | the line of the journal\
+#   where it is sent | what is sent | what that does | the line of the journal\
 """
 
 
@@ -37,13 +37,12 @@ def shell_scripts(plan: RevokePlan, name: str, *, by: By, driver: str, how: tupl
     """
     purpose = pieces.purpose_of(plan, name)
     return {
-        "revoke.sh": _script(plan, name, purpose, by=by, driver=driver, how=how),
-        "undo.sh": _script(plan, name, "undo", by=by, driver=driver, how=how),
+        _file(by, carried): _script(plan, name, carried, by=by, driver=driver, how=how) for carried in (purpose, "undo")
     }
 
 
 def _script(plan: RevokePlan, name: str, purpose: Purpose, *, by: By, driver: str, how: tuple[str, ...]) -> bytes:
-    file = "undo.sh" if purpose == "undo" else "revoke.sh"
+    file = _file(by, purpose)
     usage = [
         "",
         *how,
@@ -73,10 +72,15 @@ def _script(plan: RevokePlan, name: str, purpose: Purpose, *, by: By, driver: st
         "}",
         "",
         *_said("first_words", pieces.first_words(plan, name, purpose)),
-        *_said("last_words", pieces.last_words(name, "$1", "$1 + 90 minutes", purpose)),
+        *_said("last_words", pieces.last_words(name, "$1", "$2", purpose)),
         "",
     ]
     return ("\n".join(lines) + pieces.piece(driver) + "\n" + pieces.piece("run.sh")).encode("ascii")
+
+
+def _file(by: By, purpose: Purpose) -> str:
+    """Return a script's name, which is another for each language."""
+    return f"{'undo' if purpose == 'undo' else 'revoke'}{'' if by == 'sh' else f'-{by}'}.sh"
 
 
 def _comments(lines: list[str]) -> list[str]:
@@ -90,6 +94,7 @@ def _constants(plan: RevokePlan, name: str, purpose: Purpose, by: By) -> Iterato
     yield f"EXPIRES={expires:%Y%m%d%H%M%S} # in UTC; a plan that is older is not carried out"
     yield f"APPROVED='{plan.approved_hash}'"
     yield f"NEEDS='{pieces.needs_text(plan, purpose)}'"
+    yield f"CHECKS='{'first' if pieces.check_comments(plan, purpose) else ''}'"
     yield f"BEGIN='{pieces.begin_line(plan, by, purpose)}'"
 
 
@@ -107,7 +112,7 @@ def _steps(plan: RevokePlan, purpose: Purpose) -> Iterator[str]:
         yield f"step {step.number} {step.id} {how} <<'END'"
         for index, change in part:
             intent = pieces.intent_line(step, index, change, purpose)
-            yield "|".join((str(index), change.write, *_columns(change), intent))
+            yield "|".join((str(index), change.write, *_columns(change), pieces.said(step, change), intent))
         yield "END"
 
 
