@@ -117,7 +117,7 @@ def test_markup_of_the_printing_library_is_plain_text(result: AuditResult) -> No
 
 
 def test_summary_tells_what_a_plan_closed(result: AuditResult) -> None:
-    """Gone, open again, granted again and not evaluated are four numbers, with the plan; without a plan there is no such line."""
+    """Gone, open again, granted again and not evaluated are four numbers, with the plan; without one, no such line."""
     text = printed(result)
     assert "1 finding closed since plan aaaaaaaaaaaa" in text
     assert "1 finding open again" in text

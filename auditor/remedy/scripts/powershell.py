@@ -81,6 +81,7 @@ def _connect(plan: RevokePlan, purpose: Purpose) -> str:
 
 def _constants(plan: RevokePlan, name: str, purpose: Purpose) -> Iterator[str]:
     yield f"$Purpose = '{purpose}'"
+    yield f"$Planned = '{plan.purpose}'"
     yield f"$Tenant = '{plan.tenant_id}'"
     yield f"$Environment = '{_ENVIRONMENTS[pieces.cloud_of(plan).name]}'"
     yield f"$Expires = '{plan.expires.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"

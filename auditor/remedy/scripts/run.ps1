@@ -21,7 +21,7 @@ function Add-JournalLine([string]$Line) {
     $script:File.Flush($true)
 }
 
-function Read-Journal([string]$Path) {
+function Read-Journal([string]$Path, [string]$For) {
     # Return what a journal says last of each change: open, done, failed or unverified.
     $last = @{}
     if (-not [IO.File]::Exists($Path)) { return $last }
@@ -33,8 +33,8 @@ function Read-Journal([string]$Path) {
         $said = $line | ConvertFrom-Json
         switch ($said.event) {
             'begin' {
-                if ($said.approved_hash -cne $Approved) {
-                    Stop-Refused "the journal $Path belongs to another plan; name another place with -Journal."
+                if ($said.approved_hash -cne $Approved -or $said.purpose -cne $For) {
+                    Stop-Refused "the journal $Path belongs to another plan or to an undo; name another place."
                 }
             }
             'intent' { $last["$($said.step) $($said.change)"] = 'open' }
@@ -231,21 +231,26 @@ function Invoke-Change($Change, [string]$Line, $Seen) {
     Add-JournalLine ($Line.Replace('@AT@', (Get-Now)).Replace('@ID@', $Seen.Id))
     $status = 0
     $after = $Seen
+    $lost = $Past["$($Change.step) $($Change.change)"] -in 'open', 'unverified'
     # The cmdlets wait and try again by themselves where Graph asks for it; this is for what they give up on.
     for ($try = 1; $try -le 8; $try++) {
         $script:Sent++
         $status = Send-Change $Change $Seen.Id
         $yes = ($status -ge 200 -and $status -lt 300) -or ($status -eq 404 -and $Change.write -like 'delete-*')
-        $after = Wait-Settled $Change -OnlyAfter:$yes
         $no = $status -ge 400 -and $status -lt 500 -and $status -ne 429
+        # Where an answer was lost before, Graph may refuse because it was carried out then.
+        $after = Wait-Settled $Change -OnlyAfter:($yes -or ($no -and $lost))
         if ($yes -or $no -or $after.State -cne 'before') { break }
+        if ($status -ne 429) { $lost = $true }
         Start-Sleep -Seconds ([Math]::Min(60, [Math]::Pow(2, $try)))
+        $after = Wait-Settled $Change
+        if ($after.State -cne 'before') { break }
     }
     if ($after.State -ceq 'after') {
         $why = ''
         if ($status -lt 200 -or $status -ge 300) { $why = 'the answer did not say so; yet it is as wanted' }
         Complete-Change 'done' $status $after.Id $why
-    } elseif ($after.State -ceq 'before' -and $status -ge 400 -and $status -lt 500) {
+    } elseif ($after.State -ceq 'before' -and $status -ge 400 -and $status -lt 500 -and -not $lost) {
         Write-Host "  $Needs"
         Complete-Change 'failed' $status '' "Graph said no: HTTP $status"
     } else {
@@ -292,14 +297,14 @@ if ($context.TenantId -ne $Tenant -or $context.Environment -ne $Environment) {
 
 $dry = -not $Commit -or $WhatIfPreference
 $Journal = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Journal)
-$Past = Read-Journal $Journal
+$Past = Read-Journal $Journal $Purpose
 $Removed = @{}
 if ($Purpose -ceq 'undo' -and -not $All) {
     $Revoked = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Revoked)
     if (-not [IO.File]::Exists($Revoked)) {
         Stop-Refused "there is no journal $Revoked that says what was removed; name it with -Revoked, or undo every step with -All."
     }
-    $Removed = Read-Journal $Revoked
+    $Removed = Read-Journal $Revoked $Planned
 }
 
 $drifted = @{}

@@ -72,11 +72,15 @@ earlier() { # earlier FILE: what a journal says last of this change: open, done,
         END { print last }' "$1"
 }
 
+belongs() { # belongs FILE PURPOSE: every run that a journal tells of carried this plan out, for that purpose
+    awk -v plan="\"approved_hash\":\"$APPROVED\"" -v purpose="\"purpose\":\"$2\"" '
+        index($0, "\"event\":\"begin\"") && !(index($0, plan) && index($0, purpose)) { other = 1 }
+        END { exit other }' "$1"
+}
+
 open_journal() { # takes the journal for this run alone, and cuts off a line that a crash left half written
-    if [ -f "$JOURNAL" ]; then
-        if grep -F '"event":"begin"' "$JOURNAL" | grep -q -v -F "\"approved_hash\":\"$APPROVED\""; then
-            refuse "the journal $JOURNAL belongs to another plan; name another place with --journal."
-        fi
+    if [ -f "$JOURNAL" ] && ! belongs "$JOURNAL" "$PURPOSE"; then
+        refuse "the journal $JOURNAL belongs to another plan or to an undo; name another place with --journal."
     fi
     if command -v flock >/dev/null; then
         (: >>"$JOURNAL.lock") 2>/dev/null || refuse "the journal $JOURNAL cannot be written."
@@ -88,7 +92,9 @@ open_journal() { # takes the journal for this run alone, and cuts off a line tha
         LOCKED=$JOURNAL.running
     fi
     if [ -s "$JOURNAL" ] && [ "$(tail -c 1 "$JOURNAL" | wc -l)" -eq 0 ]; then
-        sed '$d' "$JOURNAL" >"$WORK/whole" && cat "$WORK/whole" >"$JOURNAL"
+        if ! { sed '$d' "$JOURNAL" >"$JOURNAL.new" && mv "$JOURNAL.new" "$JOURNAL"; }; then
+            refuse "the last line of $JOURNAL was cut by a crash, and could not be taken off."
+        fi
     fi
 }
 
@@ -278,7 +284,8 @@ make() { # writes; never again before the object was read after an answer that s
     case $WRITE in delete-*) method=DELETE ;; add-*) method=POST ;; *) method=PATCH ;; esac
     case $SEND in */) target=$SEND$ID ;; *) target=$SEND ;; esac
     write_down "$line"
-    sent=1
+    sent=1 lost=''
+    case $LAST in open | unverified) lost=1 ;; esac
     while :; do
         SENT=$((SENT + 1))
         request "$method" "$GRAPH/v1.0/$target" "$BODY"
@@ -286,20 +293,25 @@ make() { # writes; never again before the object was read after an answer that s
         case $method:$status in
         *:2?? | DELETE:404) settle after && break ;;
         *:000 | *:429 | *:5??)
+            [ "$status" = 429 ] || lost=1
             wait_as_asked "$sent" || sent=8
             settle either
             if [ "$SEEN" != before ] || [ "$sent" -ge 8 ]; then break; fi
             sent=$((sent + 1))
             ;;
-        *) settle either && break ;;
+        *)
+            # Where an answer was lost before, Graph may refuse because it was carried out then.
+            if [ -n "$lost" ]; then settle after; else settle either; fi
+            break
+            ;;
         esac
     done
     object_id
     [ "$status" != 000 ] || status=0
-    case $SEEN:$status in
-    after:2??) ended 'done' "$status" "$ID" '' ;;
+    case $SEEN:$status:$lost in
+    after:2??:*) ended 'done' "$status" "$ID" '' ;;
     after:*) ended 'done' "$status" "$ID" 'the answer did not say so; yet it is as wanted' ;;
-    before:4??)
+    before:4??:)
         say "  $NEEDS" >&2
         ended failed "$status" '' "Graph said no: HTTP $status"
         ;;
@@ -366,6 +378,9 @@ before_all() { # refuses what may not be begun
     checks_first
     if [ "$PURPOSE" = undo ] && [ -z "$ALL" ] && [ ! -f "$REVOKED" ]; then
         refuse "there is no journal $REVOKED that says what was removed; name it with --revoked, or undo every step with --all."
+    fi
+    if [ "$PURPOSE" = undo ] && [ -z "$ALL" ] && ! belongs "$REVOKED" "$PLANNED"; then
+        refuse "the journal $REVOKED does not tell of this plan being carried out."
     fi
     prepare
     find_tenant

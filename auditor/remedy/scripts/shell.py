@@ -89,7 +89,7 @@ def _comments(lines: list[str]) -> list[str]:
 
 def _constants(plan: RevokePlan, name: str, purpose: Purpose, by: By) -> Iterator[str]:
     expires = plan.expires.astimezone(UTC)
-    yield f"NAME='{name}' PURPOSE='{purpose}' CLOUD_GRAPH='{pieces.cloud_of(plan).graph}'"
+    yield f"NAME='{name}' PURPOSE='{purpose}' PLANNED='{plan.purpose}' CLOUD_GRAPH='{pieces.cloud_of(plan).graph}'"
     yield f"TENANT='{plan.tenant_id}'"
     yield f"EXPIRES={expires:%Y%m%d%H%M%S} # in UTC; a plan that is older is not carried out"
     yield f"APPROVED='{plan.approved_hash}'"
