@@ -31,6 +31,7 @@ def show_logs(verbosity: int, ours: str = REQUESTS) -> None:
         logger = logging.getLogger(name)
         for handler in [handler for handler in logger.handlers if handler.name == _MARK]:
             logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
     if not verbosity:
         return
     handler = logging.StreamHandler()

@@ -23,7 +23,7 @@ _WHEN = {
     "unknown": "It is not known when:",
 }
 _SOURCED = re.compile(r" \((?:documented|inferred|unknown)(?:, \S*?)?\)(?=[\s.;,]|$)")
-_ADDRESS = re.compile(r"\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<!\S)\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
 _NOBODY = re.compile(r"(^|; )not known(?=;|$)")
 LONGEST_LINE = 1000
 """Characters of a line of the service desk's text; a longer one goes on in the next line."""
@@ -237,7 +237,7 @@ def _notices(risks: Iterable[Risk]) -> list[str]:
 def _whole(line: str) -> list[str]:
     """Return a line without addresses, as lines that no page cuts."""
     plain = _ADDRESS.sub("(an address: see the change)", " ".join(line.split()))
-    return [prose(part) for part in textwrap.wrap(plain, LONGEST_LINE)]
+    return [prose(part) for part in textwrap.wrap(plain, LONGEST_LINE, break_on_hyphens=False)]
 
 
 def _grouped(pairs: Iterable[tuple[str, int]]) -> tuple[tuple[str, tuple[int, ...]], ...]:

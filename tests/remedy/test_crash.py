@@ -197,7 +197,7 @@ def test_the_boundaries_are_counted_rightly(tmp_path: Path) -> None:
 
 
 def test_a_run_that_dies_here_and_there_is_taken_up_again(tmp_path: Path) -> None:
-    die_everywhere(range(2, boundaries(), 17), tmp_path)
+    die_everywhere(range(2, boundaries(), 25), tmp_path)
 
 
 @pytest.mark.slow
