@@ -63,10 +63,7 @@ def calls() -> str:
 
 def writes() -> str:
     """Return every call that changes a tenant, with its least permission and role."""
-    rows = (
-        (code(f"{e.method} /v1.0{e.path}"), code(e.permission), e.role, f"<{e.page}>")
-        for e in WRITES.values()
-    )
+    rows = ((code(f"{e.method} /v1.0{e.path}"), code(e.permission), e.role, f"<{e.page}>") for e in WRITES.values())
     return table(("call", "least permission", "least role of a person", "documentation"), rows) + "\n"
 
 
