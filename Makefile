@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := auditor tests $(wildcard bench/*.py docs/*.py)
 COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
+# Tests wait more than they compute: half as many workers again as there are processors.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+
 # `make audit AUDIT="-s osv"` asks another service; what else it takes: pip-audit --help.
 AUDIT ?=
 
