@@ -150,6 +150,7 @@ def assert_nothing_else_changed(start: AuditResult, after: AuditResult, closes: 
         assert (key[1], key[4]) in granted, key
 
 
+@pytest.mark.slow
 def test_rehearsal_writes_only_to_its_own_copy_and_says_what_apply_then_does(
     run: Run, tmp_path: Path, tenant: Running, audited: Callable[[str], AuditResult]
 ) -> None:

@@ -181,7 +181,9 @@ def require_ascii(source: str) -> None:
     assert "#>" not in source
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "language", ["az", *(pytest.param(name, marks=pytest.mark.slow) for name in LANGUAGES if name != "az")]
+)
 def test_hostile_names_stand_in_comments_alone(language: str, tmp_path: Path) -> None:
     """All of them in every place of a step: the same code, line by line, and each comment one line of ASCII."""
     made = named_by(*HOSTILE)

@@ -346,7 +346,7 @@ def collections(snapshot: Snapshot) -> dict[tuple[str, str], Collected[Any]]:
     return found
 
 
-FAST = 4
+FAST = 8
 """Every cell of this many is tried each time, the others by `make test-slow`."""
 
 
