@@ -22,6 +22,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# A lock file is whole, so nothing is left to resolve: pip before 23.3 takes `name[extra]` of a dependency for a
+# requirement of its own, finds a version newer than the locked one, and refuses it for want of a hash.
 setup: $(VENV)/.installed  ## Install everything that the project needs into .venv
 
 $(BIN)/python:
@@ -29,7 +31,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --no-compile --require-hashes --requirement requirements.lock
+	$(PIP) install --quiet --no-compile --no-deps --require-hashes --requirement requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -37,7 +39,7 @@ tools: $(AZURE_CLI)/.installed $(WEB)  ## Install what only the slow tests need:
 
 $(AZURE_CLI)/.installed: requirements-azure-cli.lock | $(BIN)/python
 	$(BIN)/python -m venv --clear $(AZURE_CLI)
-	$(AZURE_CLI)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile --require-hashes --requirement $<
+	$(AZURE_CLI)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps --require-hashes --requirement $<
 	@touch $@
 
 tests/web/node_modules/.installed: tests/web/package.json tests/web/package-lock.json

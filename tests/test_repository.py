@@ -122,8 +122,8 @@ def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) 
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
     lock = str(ROOT / "requirements-runtime.lock")
-    for what in (["--require-hashes", "--requirement", lock], ["--no-deps", str(wheel.filename)]):
-        command = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--no-compile", *what]
+    for what in (["--require-hashes", "--requirement", lock], [str(wheel.filename)]):
+        command = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", *what]
         done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
     return programs
