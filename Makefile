@@ -77,7 +77,7 @@ docs: setup  ## Write the generated pages of docs/ anew
 
 lock: | $(BIN)/python  ## Resolve the lock files anew (newest versions: make lock UPGRADE=--upgrade)
 	$(PIP) install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra simulator --group dev $(COMPILE) --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra all --group dev $(COMPILE) --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --constraints requirements.lock --output-file requirements-runtime.lock
 	$(BIN)/uv pip compile --group azure-cli $(COMPILE) --output-file requirements-azure-cli.lock
 

@@ -26,10 +26,15 @@ from docs.dependencies import DEVELOPMENT, RUNTIME, Pin, licence, pins
 ROOT = Path(__file__).resolve().parent.parent
 AZURE_CLI = ROOT / "requirements-azure-cli.lock"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-SIMULATOR = PROJECT["project"]["optional-dependencies"]["simulator"]
+EXTRAS = [
+    requirement
+    for name, requirements in PROJECT["project"]["optional-dependencies"].items()
+    for requirement in requirements
+    if name != "all"  # It names the others.
+]
 WANTED = {
     RUNTIME: PROJECT["project"]["dependencies"],
-    DEVELOPMENT: [*PROJECT["project"]["dependencies"], *SIMULATOR, *PROJECT["dependency-groups"]["dev"]],
+    DEVELOPMENT: [*PROJECT["project"]["dependencies"], *EXTRAS, *PROJECT["dependency-groups"]["dev"]],
     AZURE_CLI: PROJECT["dependency-groups"]["azure-cli"],
 }
 """Lock file to what pyproject.toml asks of it."""

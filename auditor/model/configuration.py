@@ -33,6 +33,52 @@ class AppConfiguration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """appIds that are not this vendor's."""
 
 
+class SignInConfiguration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As whom a tenant is read: the sign-in options of the command line. No secret stands here."""
+
+    method: str = "default"
+    client_id: str = ""
+    certificate: str = ""
+    """A file; its password comes from the environment."""
+    secret_file: str = ""
+    token_file: str = ""
+
+
+class TenantConfiguration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One tenant of several: what stands here takes the place of the same section outside."""
+
+    tenant_id: str = ""
+    """Its id or one of its domains; empty where it is read from a file."""
+    cloud: str = ""
+    """A name of --cloud; empty: as the environment says."""
+    sign_in: SignInConfiguration = SignInConfiguration()
+    snapshot: str = ""
+    """A snapshot file that is judged in place of the live tenant."""
+    graph_export: str = ""
+    """A folder with an export that is judged in place of the live tenant."""
+    apps: dict[str, AppConfiguration] = {}
+    waivers: tuple[Waiver, ...] = ()
+    accepted_gaps: tuple[AcceptedGap, ...] = ()
+
+
+class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long the contents of kept runs stay; the entries of the chain stay for ever."""
+
+    days: int = 0
+    """Counted back from the newest run; 0: for ever."""
+    at_least: int = 12
+    """Newest runs that stay however old they are."""
+
+
+class NotifyConfiguration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a notification may say. Where it goes is no matter of this file: the addresses hold secrets."""
+
+    names: bool = False
+    """Name people: user principal names of those who granted something."""
+    unchanged: bool = False
+    """Also tell of a run in which nothing changed."""
+
+
 class Configuration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """entra-audit.yaml."""
 
@@ -41,3 +87,11 @@ class Configuration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The team's own policies: name to integration to permissions."""
     waivers: tuple[Waiver, ...] = ()
     accepted_gaps: tuple[AcceptedGap, ...] = ()
+    history: str = ""
+    """Where runs are kept: a file, `default`, or a database's URL without a password; empty: nowhere."""
+    retention: Retention = Retention()
+    attestations: str = ""
+    """The file that `attest import` writes; empty: nobody attests."""
+    notify: NotifyConfiguration = NotifyConfiguration()
+    tenants: dict[str, TenantConfiguration] = {}
+    """Name to tenant, for `watch`; empty: the one that the command line names."""

@@ -8,9 +8,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from auditor.model.drift import Drift
 from auditor.model.grant import Grant, Kind
+from auditor.model.history import HistoryHead
 from auditor.model.snapshot import LedgerEntry
 
 SCHEMA = "entra-auditor/audit"
@@ -338,3 +340,7 @@ class AuditResult(Struct, frozen=True, kw_only=True):
     provenance: Provenance
     closed: tuple[ClosedFinding, ...] = ()
     """Findings that a plan closed, where a journal was given."""
+    drift: Drift | UnsetType = UNSET
+    """What changed since the run before, where a history holds one."""
+    history: HistoryHead | UnsetType = UNSET
+    """Where the run stands in a history, where it was given one."""

@@ -23,7 +23,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     rulebook: Rulebook
     configuration: Configuration
     configuration_sha256: str
-    """Of the configuration as used, command-line options included; empty without any."""
+    """Of what the configuration, command-line options included, says of judging; empty without any."""
 
 
 def prepare(
@@ -59,9 +59,15 @@ def prepare(
     profiles = {name: load_profile(name) for name in sorted(named | {app})}
     check_configuration(configuration, profiles=profiles, where=where)
     check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], where)
-    used = configuration != Configuration()
+    judged_by = Configuration(
+        apps=configuration.apps,
+        policies=configuration.policies,
+        waivers=configuration.waivers,
+        accepted_gaps=configuration.accepted_gaps,
+    )
+    used = judged_by != Configuration()
     return Prepared(
         rulebook=rulebook,
         configuration=configuration,
-        configuration_sha256=sha256(to_json(configuration)) if used else "",
+        configuration_sha256=sha256(to_json(judged_by)) if used else "",
     )

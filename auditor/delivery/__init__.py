@@ -1,0 +1,1 @@
+"""What reaches people and machines by itself: notifications and schedules."""
