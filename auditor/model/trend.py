@@ -26,6 +26,11 @@ class AppSummary(Struct, frozen=True, kw_only=True):
         """Permissions that were seen."""
         return sum(self.policies.values())
 
+    @property
+    def allowed(self) -> int:
+        """Those of them that the policy allows."""
+        return self.policies.get("allowed", 0)
+
 
 class OpenFinding(Struct, frozen=True, kw_only=True):
     """Findings of one rule on one permission of an app, or on the app itself."""
