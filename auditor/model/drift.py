@@ -16,9 +16,12 @@ SCHEMA = "entra-auditor/drift"
 VERSION = 1
 
 GrantDrift = Literal["added", "removed", "widened", "narrowed", "granted-again", "judged-anew"]
-"""`granted-again`: the same permission under a new Graph id. `judged-anew`: the grant is the same, an answer or its
-decision is another."""
-FindingDrift = Literal["new", "closed", "returned", "no-longer-evaluated"]
+"""`widened`: a scope more in a delegated grant that was there, or a permission of one person that now holds for
+everyone; `narrowed`: the opposite. `granted-again`: the same permission under a new Graph id, or one that a plan had
+taken away. `judged-anew`: the grant is the same, an answer or its decision is another."""
+FindingDrift = Literal["new", "closed", "returned", "waived", "no-longer-evaluated"]
+"""`returned`: open again after it was closed or waived, or on a permission that was granted again. `waived`: a waiver
+covers it now. `no-longer-evaluated`: not found, and the rule was not evaluated for the app, so it is not closed."""
 WaiverDrift = Literal["added", "changed", "removed", "lapsed"]
 
 
@@ -46,12 +49,14 @@ class GrantChange(Struct, frozen=True, kw_only=True):
 
     what: GrantDrift
     certain: bool
+    """False: one of the audits did not read the collection completely, so that the other may only seem to differ."""
     before: Grant | None
-    """None for `added`."""
+    """None where the earlier audit does not hold it."""
     after: Grant | None
-    """None for `removed`."""
+    """None where the later audit does not hold it."""
     fields: tuple[FieldChange, ...] = ()
-    """Answers and decision that read otherwise: policy, vendor_says, covered_by, reach, decision, ..."""
+    """Answers and decision that read otherwise, of a grant that came all of them: policy, vendor_says, seen,
+    covered_by, reach, decision."""
     decision: str = ""
     """The decision now; of `removed` the one before."""
     after_revoke: bool = False
@@ -66,8 +71,10 @@ class AppChange(Struct, frozen=True, kw_only=True):
     service_principal_id: str
     app_name: str
     what: str
-    """`appeared`, `gone`, or what changed: `credentials`, `owners`, `publisher`, `reply-urls`, `sign-in`, ..."""
+    """`appeared`, `gone`, `audited` and `no-longer-audited` (it was in the tenant both times), or what changed:
+    `credentials`, `owners`, `publisher`, `reply-urls`, `sign-in`, ..."""
     certain: bool
+    """False: one of the audits did not read it completely."""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     acts: tuple[Act, ...] = ()
@@ -84,7 +91,12 @@ class FindingChange(Struct, frozen=True, kw_only=True):
     title: str
     app_id: str
     app_name: str
+    service_principal_id: str = ""
     permission: str = ""
+    certain: bool = True
+    """False for a new one that the earlier audit could not or did not judge: it may have been open before."""
+    replaces: str = ""
+    """Id of the earlier finding of the same rule on the same permission, whose grant was made anew."""
 
 
 class WaiverChange(Struct, frozen=True, kw_only=True):
@@ -96,7 +108,10 @@ class WaiverChange(Struct, frozen=True, kw_only=True):
     permission: str
     owner: str
     expires: str
-    """YYYY-MM-DD; of the newer audit where it holds it."""
+    """YYYY-MM-DD."""
+    reason: str = ""
+    fields: tuple[FieldChange, ...] = ()
+    """Of a changed one: owner, reason or expires before and now."""
 
 
 class Drift(Struct, frozen=True, kw_only=True):
