@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from auditor.model.attestation import Attestation
 from auditor.model.drift import Drift
 from auditor.model.grant import Grant, Kind
 from auditor.model.history import HistoryHead
@@ -108,6 +109,8 @@ class JudgedGrant(Struct, frozen=True, kw_only=True):
     portal_url: str
     graph_request: str
     """The GET that shows this grant, as `GET /v1.0/...`."""
+    attestation: Attestation | UnsetType = UNSET
+    """How it stands with those who answer for it, where a register of attestations is in use."""
 
 
 def tally(held: Iterable[JudgedGrant]) -> Counter[Decision]:
@@ -267,6 +270,8 @@ class RuleInfo(Struct, frozen=True, kw_only=True):
     severity: Severity
     axis: Axis
     why: str
+    controls: tuple[str, ...] = ()
+    """Controls that the rule supports, as FRAMEWORK:ID."""
 
 
 class Provenance(Struct, frozen=True, kw_only=True):
@@ -278,6 +283,8 @@ class Provenance(Struct, frozen=True, kw_only=True):
     """Over all files of rules/ that were used."""
     configuration_sha256: str
     """Empty without a configuration file."""
+    attestations_sha256: str = ""
+    """Of the register of attestations; empty without one."""
     source_kind: str
     cloud: str
     reader_app_id: str
