@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from auditor.cli.options import Target
-from auditor.cli.run import choose_formats
+from auditor.cli.run import FORMATS, choose_formats
 
 
 @click.command(epilog="Example: entra-audit report report/audit.json --format html --out again")
 @click.argument("audit", type=click.Path(path_type=Path), metavar="AUDIT.json")
-@click.option("--format", "formats", default="html,csv,json", show_default=True, help="Formats, comma-separated.")
+@click.option("--format", "formats", default="html,csv,json", show_default=True, help=FORMATS)
 @click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
 def command(audit: Path, formats: str, out: Path) -> int:
     """Render an audit.json again, byte for byte the same."""

@@ -13,6 +13,10 @@ from auditor.model.configuration import AppConfiguration
 from auditor.model.outcome import Severity
 from auditor.reporters import Reporter, reporters
 
+EVERY = "all"
+"""The name under which `--format` takes every format."""
+FORMATS = "Formats, comma-separated; all: every one."
+
 
 @click.command(
     epilog="Examples: entra-audit run --demo --out demo-report   |   "
@@ -32,7 +36,7 @@ from auditor.reporters import Reporter, reporters
     help="Show which findings this plan's journal closed.",
 )
 @click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
-@click.option("--format", "formats", default="html,csv,json", show_default=True, help="Formats, comma-separated.")
+@click.option("--format", "formats", default="html,csv,json", show_default=True, help=FORMATS)
 @click.option(
     "--fail-on",
     type=click.Choice([*(severity.value for severity in Severity), "never"]),
@@ -74,16 +78,20 @@ def command(**values: Any) -> int:
 
 
 def choose_formats(text: str) -> tuple[Reporter, ...]:
-    """Return the reporters that a comma-separated list names.
+    """Return the reporters that a comma-separated list names; `all` names every one.
 
     Raises:
         UsageError: an unknown format.
+        MissingPartError: a format needs what is not installed.
     """
     known = reporters()
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names or [text]:
-        if name not in known:
+        if name not in {EVERY, *known}:
             raise UsageError(
-                f"There is no format '{name}'.", where="--format", advice=f"Name some of: {', '.join(known)}."
+                f"There is no format '{name}'.", where="--format", advice=f"Name some of: {EVERY}, {', '.join(known)}."
             )
-    return tuple(known[name] for name in names)
+    chosen = tuple(known[name] for name in (known if EVERY in names else names))
+    for reporter in chosen:
+        reporter.check()
+    return chosen

@@ -43,13 +43,14 @@ def render(result: AuditResult) -> dict[str, bytes]:
     """Return the files."""
     closed = [_row(one, CLOSED_COLUMNS) | {"tenant_id": result.tenant_id} for one in result.closed]
     return {
-        **({"closed.csv": _table(CLOSED_COLUMNS, closed)} if closed else {}),
-        "findings.csv": _table(FINDING_COLUMNS, _finding_rows(result)),
-        "grants.csv": _table(GRANT_COLUMNS, [_grant_row(result, judged) for judged in result.grants]),
+        **({"closed.csv": table(CLOSED_COLUMNS, closed)} if closed else {}),
+        "findings.csv": table(FINDING_COLUMNS, finding_rows(result)),
+        "grants.csv": table(GRANT_COLUMNS, [grant_row(result, judged) for judged in result.grants]),
     }
 
 
-def _table(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
+def table(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
+    """Return a CSV file whose cells are safe in a spreadsheet."""
     from pandas import DataFrame
 
     safe = [[cell(row[column]) for column in columns] for row in rows]
@@ -61,7 +62,8 @@ def _row(value: Struct, columns: Sequence[str]) -> Row:
     return {name: getattr(value, name) for name in columns if name in value.__struct_fields__}
 
 
-def _grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
+def grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
+    """Return the values of GRANT_COLUMNS for one permission held, as the model holds them."""
     grant = judged.grant
     return {
         "tenant_id": result.tenant_id,
@@ -77,7 +79,8 @@ def _grant_row(result: AuditResult, judged: JudgedGrant) -> Row:
     }
 
 
-def _finding_rows(result: AuditResult) -> list[Row]:
+def finding_rows(result: AuditResult) -> list[Row]:
+    """Return the values of FINDING_COLUMNS: one row for each reason to be incomplete, then one for each outcome."""
     rules = {rule.id: rule for rule in result.rules}
     head: Row = {**dict.fromkeys(FINDING_COLUMNS, ""), "outcome": "INCOMPLETE", "tenant_id": result.tenant_id}
     rows: list[Row] = [head | {"reason": reason} for reason in result.incomplete_reasons]

@@ -60,7 +60,7 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
-def cell(value: object) -> str:
+def cell(value: object, longest: int = LONGEST_CELL) -> str:
     """Return `value` as one CSV cell that no spreadsheet takes for a formula.
 
     None is empty, booleans are `true` and `false`, moments are ISO 8601 in UTC, sequences are joined with `; `. A quote
@@ -74,8 +74,8 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, tuple):
-        return cell("; ".join(str(part) for part in value))
-    return cut(visible(_FORMULA.sub(r"\1'", str(value))), LONGEST_CELL)
+        return cell("; ".join(str(part) for part in value), longest)
+    return cut(visible(_FORMULA.sub(r"\1'", str(value))), longest)
 
 
 def when(at: datetime | None) -> str:
