@@ -43,6 +43,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Of the canonical snapshot, not packed."""
     result_sha256: str = ""
     """Of audit.json as it is without history and drift."""
+    summary_sha256: str = ""
+    """Of the run in short, which stays when the contents go."""
     pruned: tuple[int, ...] = ()
     """Numbers of the runs whose contents were taken away, for `pruned`."""
 
