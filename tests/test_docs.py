@@ -19,12 +19,20 @@ import pytest
 
 from auditor import errors
 from auditor.cli.main import cli
-from auditor.graph.auth import METHODS
 from auditor.graph.endpoints import ENDPOINTS
+from auditor.graph.ways import METHODS
 from auditor.graph.writes import WRITES
 from auditor.knowledge.profile import load_profile
 from auditor.model import outcome
-from auditor.model.configuration import Answer, AppConfiguration, Configuration
+from auditor.model.configuration import (
+    Answer,
+    AppConfiguration,
+    Configuration,
+    NotifyConfiguration,
+    Retention,
+    SignInConfiguration,
+    TenantConfiguration,
+)
 from auditor.model.outcome import AcceptedGap, Waiver
 from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE, TENANT_COLLECTIONS
 from auditor.reporters import reporters
@@ -258,7 +266,10 @@ def test_every_csv_column_is_explained_in_order(heading: str, columns: tuple[str
     assert column("docs/reports.md", heading) == list(columns)
 
 
-@pytest.mark.parametrize("shape", [Configuration, AppConfiguration, Answer, Waiver, AcceptedGap])
+WATCHING = (Retention, NotifyConfiguration, TenantConfiguration, SignInConfiguration)
+
+
+@pytest.mark.parametrize("shape", [Configuration, AppConfiguration, Answer, Waiver, AcceptedGap, *WATCHING])
 def test_every_configuration_key_is_explained(shape: type[msgspec.Struct]) -> None:
     """docs/configuration.md knows each key that the program takes."""
     text = page("docs/configuration.md")

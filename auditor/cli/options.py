@@ -16,7 +16,6 @@ from msgspec import Struct
 from auditor.cli.progress import progress
 from auditor.errors import UsageError
 from auditor.graph.auth import (
-    METHODS,
     SIMULATOR_TOKEN,
     SIMULATOR_WRITE_TOKEN,
     Connection,
@@ -25,6 +24,7 @@ from auditor.graph.auth import (
 )
 from auditor.graph.clouds import CLOUDS
 from auditor.graph.secret import Secret, secret_from_environment, secret_from_file
+from auditor.graph.ways import METHODS
 from auditor.knowledge.permissions import GUID
 from auditor.knowledge.profile import AppProfile
 from auditor.model.configuration import AppConfiguration, Configuration

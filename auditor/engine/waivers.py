@@ -7,18 +7,19 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from auditor.errors import ConfigurationError
-from auditor.knowledge.documents import Lines
+from auditor.knowledge.documents import Lines, Steps
 from auditor.knowledge.permissions import GUID, RESOURCES, parse_reference
 from auditor.model.outcome import Finding, Outcome, Subject, Waived, Waiver
 
 
-def check_waivers(waivers: Sequence[Waiver], rule_ids: Iterable[str], where: str | Lines) -> None:
+def check_waivers(waivers: Sequence[Waiver], rule_ids: Iterable[str], where: str | Lines, within: Steps = ()) -> None:
     """Refuse a waiver of a rule that does not exist.
 
     Args:
         waivers: those of entra-audit.yaml.
         rule_ids: the rules that there are.
         where: what errors call the list, or where each value of the file stands: then they name line and column.
+        within: the section of the file that holds them; (): its outermost.
 
     Raises:
         ConfigurationError: a waiver names an unknown rule.
@@ -28,7 +29,7 @@ def check_waivers(waivers: Sequence[Waiver], rule_ids: Iterable[str], where: str
         if waiver.rule not in known:
             close = get_close_matches(waiver.rule, known, n=1)
             suggestion = f"Did you mean '{close[0]}'? " if close else ""
-            steps = ("waivers", index, "rule")
+            steps = (*within, "waivers", index, "rule")
             raise ConfigurationError(
                 f"There is no rule '{waiver.rule}'.",
                 where=where.place(steps) if isinstance(where, Lines) else f"{where}[{index}].rule",

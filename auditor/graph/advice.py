@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from auditor.graph.auth import CA_VARIABLES, METHODS, Method, SignIn
+from auditor.graph.auth import CA_VARIABLES, SignIn
 from auditor.graph.clouds import PUBLIC
+from auditor.graph.ways import METHODS, Method
 
 _NO_TENANT = "There is no such tenant in this cloud: check the tenant's id or domain, and --cloud."
 _FEDERATED = (

@@ -12,7 +12,7 @@ import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,6 +21,7 @@ from msgspec import Struct
 from auditor.errors import UsageError
 from auditor.graph.clouds import PUBLIC, Cloud, cloud_in_force
 from auditor.graph.secret import SECRET_VARIABLES, Secret
+from auditor.graph.ways import NEEDS, Method, uses
 from auditor.model.canonical import from_json
 
 if TYPE_CHECKING:
@@ -31,19 +32,6 @@ SIMULATOR_URL = "ENTRA_AUDIT_SIMULATOR_URL"
 SIMULATOR_TOKEN = "ENTRA_AUDIT_SIMULATOR_TOKEN"  # noqa: S105 - the variable's name
 SIMULATOR_WRITE_TOKEN = "ENTRA_AUDIT_SIMULATOR_WRITE_TOKEN"  # noqa: S105 - the variable's name
 """The token that writing takes in a simulator; reading takes SIMULATOR_TOKEN."""
-Method = Literal[
-    "default",
-    "environment",
-    "azure-cli",
-    "client-secret",
-    "certificate",
-    "managed-identity",
-    "workload-identity",
-    "github-oidc",
-    "device-code",
-    "browser",
-]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class SignIn(Struct, frozen=True, kw_only=True):
@@ -221,20 +209,6 @@ PARTS = {
     "certificate_path": Part("the certificate's file", "--certificate"),
     "token_file": Part("the federated token's file", "--token-file", ("AZURE_FEDERATED_TOKEN_FILE",)),
 }
-_APP = ("tenant_id", "client_id")
-NEEDS: dict[Method, tuple[str, ...]] = {
-    "client-secret": (*_APP, "secret"),
-    "certificate": (*_APP, "certificate_path"),
-    "workload-identity": (*_APP, "token_file"),
-    "github-oidc": _APP,
-}
-_TAKES: dict[Method, tuple[str, ...]] = {
-    "default": ("tenant_id",),
-    "azure-cli": ("tenant_id",),
-    "managed-identity": ("client_id",),
-    "device-code": _APP,
-    "browser": _APP,
-}
 
 
 def _completed(sign_in: SignIn, environ: Mapping[str, str]) -> SignIn:
@@ -245,7 +219,7 @@ def _completed(sign_in: SignIn, environ: Mapping[str, str]) -> SignIn:
     """
     needs = NEEDS.get(sign_in.method, ())
     given = [part for part in PARTS if getattr(sign_in, part)]
-    unused = [PARTS[part].option for part in given if part not in (*needs, *_TAKES.get(sign_in.method, ()))]
+    unused = [PARTS[part].option for part in given if part not in uses(sign_in.method)]
     if unused:
         raise UsageError(
             f"The sign-in method {sign_in.method} does not use this.",

@@ -17,9 +17,10 @@ from azure.core.credentials import TokenCredential
 
 from auditor.errors import SignInError
 from auditor.graph.answer import one_line
-from auditor.graph.auth import Method, SignIn, authorities_file
+from auditor.graph.auth import SignIn, authorities_file
 from auditor.graph.clouds import AUTHORITY_VARIABLE, PUBLIC
 from auditor.graph.secret import Secret
+from auditor.graph.ways import Method
 
 Options = dict[str, Any]
 Environ = Mapping[str, str]

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from auditor.errors import ConfigurationError
-from auditor.knowledge.configuration_text import render_configuration
+from auditor.graph.clouds import CLOUDS
+from auditor.graph.ways import METHODS
+from auditor.knowledge.configuration_text import configuration_schema, render_configuration
+from auditor.knowledge.configuration_watch import for_tenant, problems, rooted
 from auditor.knowledge.documents import Lines, Steps, load, load_with_lines
 from auditor.knowledge.people import ZoomUsers, count_unequal
 from auditor.knowledge.permissions import GUID, parse_reference
 from auditor.knowledge.profile import AppProfile
 from auditor.knowledge.references import check_name, check_reference, known_permissions
-from auditor.model.configuration import AppConfiguration, Configuration
+from auditor.model.configuration import AppConfiguration, Configuration, TenantConfiguration
 from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE, TENANT_COLLECTIONS
 
 __all__ = [
@@ -27,15 +28,16 @@ __all__ = [
     "check_configuration",
     "configuration_schema",
     "count_unequal",
+    "for_tenant",
     "load_configuration",
     "merge_cli",
     "read_configuration",
     "render_configuration",
+    "rooted",
 ]
 
 POLICIES = ("minimal", "required")
 """The policies that every profile has."""
-SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -65,7 +67,8 @@ def check_configuration(
     Raises:
         ConfigurationError: an unknown app, policy, integration, feature, question, collection or permission; an appId
             that is no GUID, or that is documented as another integration or another vendor's app; an owner, reason or
-            name left blank; a policy `required` without features.
+            name left blank; a policy `required` without features; a tenant that is read from nowhere or from two
+            places, or whose sign-in holds what its method does not use; a password in the address of the history.
     """
     _Check(configuration, profiles, where).run()
 
@@ -83,12 +86,6 @@ def merge_cli(
     return replace(configuration, apps={**configuration.apps, app: own})
 
 
-def configuration_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of entra-audit.yaml."""
-    schema = msgspec.json.schema(Configuration)
-    return {"$schema": SCHEMA_ID, "title": "entra-audit.yaml", **schema}
-
-
 class _Check:
     """Whether a configuration of the right shape names things that exist."""
 
@@ -99,22 +96,35 @@ class _Check:
 
     def run(self) -> None:
         """Raise a ConfigurationError for the first thing that is wrong."""
-        for name, app in self._configuration.apps.items():
-            self._name(name, self._profiles, ("apps", name), "an app", "apps")
-            self._app(self._profiles[name], app, ("apps", name))
         for name, lists in self._configuration.policies.items():
             steps: Steps = ("policies", name)
             if name in POLICIES:
                 raise self._wrong(steps, f"'{name}' is a policy that every app has.", "Give yours another name.")
             self._lists(lists, steps)
-        for number, waiver in enumerate(self._configuration.waivers):
-            steps = ("waivers", number)
+        self._team(self._configuration, ())
+        for name, tenant in self._configuration.tenants.items():
+            steps = ("tenants", name)
+            method = (*steps, "sign_in", "method")
+            self._name(tenant.sign_in.method, METHODS, method, "a way to sign in", "methods")
+            if tenant.cloud:
+                self._name(tenant.cloud, CLOUDS, (*steps, "cloud"), "a cloud", "clouds")
+            self._team(tenant, steps)
+        for steps, what, advice in problems(self._configuration):
+            raise self._wrong(steps, what, advice)
+
+    def _team(self, section: Configuration | TenantConfiguration, within: Steps) -> None:
+        """Check what may stand for one tenant or for all."""
+        for name, app in section.apps.items():
+            self._name(name, self._profiles, (*within, "apps", name), "an app", "apps")
+            self._app(self._profiles[name], app, (*within, "apps", name))
+        for number, waiver in enumerate(section.waivers):
+            steps: Steps = (*within, "waivers", number)
             self._guid(waiver.app, (*steps, "app"))
             self._filled({"rule": waiver.rule, "owner": waiver.owner, "reason": waiver.reason}, steps)
             if waiver.permission:
                 self._waived(waiver.permission, self._place((*steps, "permission")))
-        for number, gap in enumerate(self._configuration.accepted_gaps):
-            steps = ("accepted_gaps", number)
+        for number, gap in enumerate(section.accepted_gaps):
+            steps = (*within, "accepted_gaps", number)
             known = (*TENANT_COLLECTIONS, *CLIENT_COLLECTIONS, EXCHANGE)
             self._name(gap.collection, known, (*steps, "collection"), "a collection", "collections")
             self._filled({"owner": gap.owner, "reason": gap.reason}, steps)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from auditor.model.configuration import AppConfiguration, Configuration
+import msgspec
+
+from auditor.model.configuration import AppConfiguration, Configuration, SignInConfiguration, TenantConfiguration
 
 HEAD = """\
 # entra-audit.yaml: what only the team knows. Check it with: entra-audit run --config entra-audit.yaml
 """
+SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
+
+
+def configuration_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of entra-audit.yaml."""
+    schema = msgspec.json.schema(Configuration)
+    return {"$schema": SCHEMA_ID, "title": "entra-audit.yaml", **schema}
 
 
 def render_configuration(configuration: Configuration) -> str:
@@ -19,16 +29,62 @@ def render_configuration(configuration: Configuration) -> str:
 
 def _lines(configuration: Configuration) -> Iterator[str]:
     yield from HEAD.splitlines()
-    yield "apps:" if configuration.apps else "apps: {}"
-    for name, app in configuration.apps.items():
-        body = list(_app(app))
-        yield f"  {_text(name)}:" + ("" if body else " {}")
-        yield from (f"    {line}" for line in body)
+    yield from _apps(configuration.apps) if configuration.apps else ("apps: {}",)
     if configuration.policies:
         yield "# The team's own policies: integration to permissions."
         yield "policies:"
     for name, lists in configuration.policies.items():
         yield f"  {_text(name)}: {_map((key, _list(permissions)) for key, permissions in lists.items())}"
+    yield from _accepted(configuration)
+    yield from _watching(configuration)
+    if configuration.tenants:
+        yield "# Each tenant of several; a section here takes the place of the same one outside."
+        yield "tenants:"
+    for name, tenant in configuration.tenants.items():
+        body = list(_tenant(tenant))
+        yield f"  {_text(name)}:" + ("" if body else " {}")
+        yield from (f"    {line}" for line in body)
+
+
+def _watching(configuration: Configuration) -> Iterator[str]:
+    if configuration.history:
+        yield "# Where runs are kept: a file, `default`, or a database's address without a password"
+        yield f"history: {_text(configuration.history)}"
+    keep = configuration.retention
+    if keep != Configuration().retention:
+        yield "# How long the contents of kept runs stay"
+        yield f"retention: {{days: {keep.days}, at_least: {keep.at_least}}}"
+    if configuration.attestations:
+        yield "# The file that `attest import` writes"
+        yield f"attestations: {_text(configuration.attestations)}"
+    notify = configuration.notify
+    if notify != Configuration().notify:
+        yield "# What a notification may say"
+        yield f"notify: {{names: {_flag(notify.names)}, unchanged: {_flag(notify.unchanged)}}}"
+
+
+def _tenant(tenant: TenantConfiguration) -> Iterator[str]:
+    for key in ("tenant_id", "cloud", "snapshot", "graph_export"):
+        if value := getattr(tenant, key):
+            yield f"{key}: {_text(value)}"
+    if tenant.sign_in != SignInConfiguration():
+        fields = msgspec.structs.asdict(tenant.sign_in)
+        default = msgspec.structs.asdict(SignInConfiguration())
+        yield f"sign_in: {_map((key, _text(value)) for key, value in fields.items() if value != default[key])}"
+    if tenant.apps:
+        yield from _apps(tenant.apps)
+    yield from _accepted(tenant)
+
+
+def _apps(apps: Mapping[str, AppConfiguration]) -> Iterator[str]:
+    yield "apps:"
+    for name, app in apps.items():
+        body = list(_app(app))
+        yield f"  {_text(name)}:" + ("" if body else " {}")
+        yield from (f"    {line}" for line in body)
+
+
+def _accepted(section: Configuration | TenantConfiguration) -> Iterator[str]:
     yield from _records(
         "waivers",
         "Findings that the team lives with until a date.",
@@ -41,7 +97,7 @@ def _lines(configuration: Configuration) -> Iterator[str]:
                 "reason": w.reason,
                 "expires": w.expires.isoformat(),
             }
-            for w in configuration.waivers
+            for w in section.waivers
         ],
     )
     yield from _records(
@@ -49,7 +105,7 @@ def _lines(configuration: Configuration) -> Iterator[str]:
         "Collections that the team goes without until a date.",
         [
             {"collection": g.collection, "owner": g.owner, "reason": g.reason, "expires": g.expires.isoformat()}
-            for g in configuration.accepted_gaps
+            for g in section.accepted_gaps
         ],
     )
 
@@ -70,7 +126,7 @@ def _app(app: AppConfiguration) -> Iterator[str]:
         yield "answers:"
     for name, answer in app.answers.items():
         pairs = {
-            "value": "true" if answer.value else "false",
+            "value": _flag(answer.value),
             "answered_by": _text(answer.answered_by),
             "date": _text(answer.date.isoformat()),
         }
@@ -90,6 +146,10 @@ def _records(key: str, comment: str, records: Sequence[Mapping[str, str]]) -> It
         yield f"{key}:"
     for record in records:
         yield f"  - {_map((name, _text(value)) for name, value in record.items())}"
+
+
+def _flag(value: bool) -> str:  # noqa: FBT001 - a value to write
+    return "true" if value else "false"
 
 
 def _map(pairs: Iterable[tuple[str, str]]) -> str:

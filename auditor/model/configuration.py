@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from auditor.model.outcome import AcceptedGap, Waiver
 
@@ -41,6 +42,7 @@ class SignInConfiguration(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     certificate: str = ""
     """A file; its password comes from the environment."""
     secret_file: str = ""
+    """A file with the client secret that only its owner may read; empty: the environment has it."""
     token_file: str = ""
 
 
@@ -64,9 +66,9 @@ class TenantConfiguration(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long the contents of kept runs stay; the entries of the chain stay for ever."""
 
-    days: int = 0
+    days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     """Counted back from the newest run; 0: for ever."""
-    at_least: int = 12
+    at_least: Annotated[int, Meta(ge=1, le=1_000_000)] = 12
     """Newest runs that stay however old they are."""
 
 

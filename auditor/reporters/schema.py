@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.knowledge.configuration import configuration_schema
+from auditor.knowledge.configuration_text import configuration_schema
 from auditor.knowledge.data import data_dir
 from auditor.model import outcome, plan, snapshot
 from auditor.model.outcome import AuditResult

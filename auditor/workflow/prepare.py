@@ -8,7 +8,7 @@ import msgspec
 
 from auditor.engine.rulebook import Rulebook, load_rulebook
 from auditor.engine.waivers import check_waivers
-from auditor.knowledge.configuration import check_configuration, merge_cli, read_configuration
+from auditor.knowledge.configuration import check_configuration, merge_cli, read_configuration, rooted
 from auditor.knowledge.documents import Lines
 from auditor.knowledge.profile import load_profile, profile_names
 from auditor.model.canonical import sha256, to_json
@@ -54,11 +54,25 @@ def prepare(
     loaded = sample or Configuration()
     if config:
         loaded, where = read_configuration(config)
+        loaded = rooted(loaded, config.parent)
     configuration = merge_cli(loaded, app=app, policy=policy, features=features)
-    named = set(profile_names()) & set(configuration.apps)
-    profiles = {name: load_profile(name) for name in sorted(named | {app})}
+    check(configuration, app, rulebook, where)
+    return prepared(rulebook, configuration)
+
+
+def check(configuration: Configuration, app: str, rulebook: Rulebook, where: str | Lines) -> None:
+    """Check a whole configuration, its tenants among it; see `prepare`."""
+    named = {*configuration.apps, *(app for tenant in configuration.tenants.values() for app in tenant.apps)}
+    profiles = {name: load_profile(name) for name in sorted(named & set(profile_names()) | {app})}
     check_configuration(configuration, profiles=profiles, where=where)
-    check_waivers(configuration.waivers, [rule.id for rule in rulebook.rules], where)
+    rules = [rule.id for rule in rulebook.rules]
+    check_waivers(configuration.waivers, rules, where)
+    for name, tenant in configuration.tenants.items():
+        check_waivers(tenant.waivers, rules, where, ("tenants", name))
+
+
+def prepared(rulebook: Rulebook, configuration: Configuration) -> Prepared:
+    """Return rulebook and configuration of one run; both were checked."""
     judged_by = Configuration(
         apps=configuration.apps,
         policies=configuration.policies,

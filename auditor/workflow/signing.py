@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from auditor.graph.auth import (
     CA_VARIABLES,
-    NEEDS,
     PARTS,
     SIMULATOR_URL,
     Connection,
@@ -18,6 +17,7 @@ from auditor.graph.auth import (
 )
 from auditor.graph.clouds import AUTHORITY_VARIABLE, Cloud
 from auditor.graph.secret import redacted
+from auditor.graph.ways import NEEDS
 
 Environ = Mapping[str, str]
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

@@ -20,9 +20,10 @@ import trustme
 
 from auditor.errors import AuditorError, SignInError, UsageError
 from auditor.graph import auth
-from auditor.graph.auth import METHODS, Connection, Method, SignIn, connection, simulator_connection
+from auditor.graph.auth import Connection, SignIn, connection, simulator_connection
 from auditor.graph.clouds import CLOUDS
 from auditor.graph.secret import Secret, redacted, secret_from_environment, secret_from_file
+from auditor.graph.ways import METHODS, Method
 
 CANARY = "c4n4ry-s3cr3t"
 

@@ -19,12 +19,13 @@ from msgspec.structs import replace
 
 from auditor.errors import SignInError
 from auditor.graph.advice import advice
-from auditor.graph.auth import METHODS, Method, SignIn, connection
+from auditor.graph.auth import SignIn, connection
 from auditor.graph.clouds import CLOUDS, PUBLIC, Cloud
 from auditor.graph.credentials import REFRESH_BEFORE, RENEW_AFTER, AzureCredential, CachedCredential
 from auditor.graph.github import id_token
 from auditor.graph.methods import azure_credential
 from auditor.graph.secret import Secret
+from auditor.graph.ways import METHODS, Method
 from tests.network import reader_certificate
 
 SCOPE = "https://graph.microsoft.com/.default"

@@ -25,7 +25,15 @@ from auditor.knowledge.configuration import (
 )
 from auditor.knowledge.documents import load_text
 from auditor.knowledge.profile import load_profile
-from auditor.model.configuration import Answer, AppConfiguration, Configuration
+from auditor.model.configuration import (
+    Answer,
+    AppConfiguration,
+    Configuration,
+    NotifyConfiguration,
+    Retention,
+    SignInConfiguration,
+    TenantConfiguration,
+)
 from auditor.model.outcome import AcceptedGap, Waiver
 from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE, TENANT_COLLECTIONS
 
@@ -314,18 +322,46 @@ APPS = st.builds(
     allowed=st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2).map(tuple), max_size=2),
     exclude=st.lists(TEXTS, max_size=2).map(tuple),
 )
+WAIVERS = st.lists(
+    st.builds(Waiver, rule=TEXTS, app=TEXTS, owner=TEXTS, reason=TEXTS, expires=DATES, permission=TEXTS), max_size=2
+).map(tuple)
+GAPS = st.lists(st.builds(AcceptedGap, collection=TEXTS, owner=TEXTS, reason=TEXTS, expires=DATES), max_size=2).map(
+    tuple
+)
 CONFIGURATIONS = st.builds(
     Configuration,
     apps=st.dictionaries(TEXTS, APPS, max_size=2),
     policies=st.dictionaries(
         TEXTS, st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2).map(tuple), max_size=2), max_size=2
     ),
-    waivers=st.lists(
-        st.builds(Waiver, rule=TEXTS, app=TEXTS, owner=TEXTS, reason=TEXTS, expires=DATES, permission=TEXTS), max_size=2
-    ).map(tuple),
-    accepted_gaps=st.lists(
-        st.builds(AcceptedGap, collection=TEXTS, owner=TEXTS, reason=TEXTS, expires=DATES), max_size=2
-    ).map(tuple),
+    waivers=WAIVERS,
+    accepted_gaps=GAPS,
+    history=TEXTS,
+    retention=st.builds(Retention, days=st.integers(0, 36_500), at_least=st.integers(1, 1_000_000)),
+    attestations=TEXTS,
+    notify=st.builds(NotifyConfiguration, names=st.booleans(), unchanged=st.booleans()),
+    tenants=st.dictionaries(
+        TEXTS,
+        st.builds(
+            TenantConfiguration,
+            tenant_id=TEXTS,
+            cloud=TEXTS,
+            sign_in=st.builds(
+                SignInConfiguration,
+                method=TEXTS,
+                client_id=TEXTS,
+                certificate=TEXTS,
+                secret_file=TEXTS,
+                token_file=TEXTS,
+            ),
+            snapshot=TEXTS,
+            graph_export=TEXTS,
+            apps=st.dictionaries(TEXTS, APPS, max_size=1),
+            waivers=WAIVERS,
+            accepted_gaps=GAPS,
+        ),
+        max_size=2,
+    ),
 )
 
 

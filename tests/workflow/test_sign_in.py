@@ -20,9 +20,10 @@ from azure.core.credentials import AccessToken
 
 from auditor.cli.main import main
 from auditor.errors import SignInError
-from auditor.graph.auth import Connection, Method, SignIn, connection
+from auditor.graph.auth import Connection, SignIn, connection
 from auditor.graph.clouds import CLOUDS
 from auditor.graph.secret import Secret
+from auditor.graph.ways import Method
 from auditor.knowledge.profile import load_profile
 from auditor.model.configuration import AppConfiguration
 from auditor.model.snapshot import EXCHANGE, Snapshot, ledger

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec import json
 
-from auditor.graph.auth import METHODS, SignIn, connection, simulator_connection
+from auditor.graph.auth import SignIn, connection, simulator_connection
 from auditor.graph.clouds import CLOUDS
 from auditor.graph.secret import Secret
+from auditor.graph.ways import METHODS
 from auditor.workflow.signing import describe
 
 CANARY = "c4n4ry~s3cr3t"
