@@ -26,7 +26,7 @@ from auditor.history.chain import (
     linked,
     noted,
 )
-from auditor.history.summary import summarized
+from auditor.history.short import Short, shortened
 from auditor.model.canonical import sha256, to_gzip, to_json
 from auditor.model.history import Entry, Stream
 from auditor.model.outcome import AuditResult
@@ -98,18 +98,27 @@ class Store:
         Raises:
             InputError: one is gone or was altered.
         """
+        return tuple(short.summary for short in self._shorts(stream))
+
+    def found_earlier(self, stream: Stream, number: int) -> frozenset[str]:
+        """Return the ids of findings that a run before `number` had and a later one, up to `number`, had not.
+
+        Raises:
+            InputError: a run in short is gone or was altered.
+        """
+        return frozenset(id_ for short in self._shorts(stream) if short.summary.number <= number for id_ in short.gone)
+
+    def _shorts(self, stream: Stream) -> tuple[Short, ...]:
         with self._database.reading() as connection:
             rows = Rows(connection, stream)
             runs = [(link, entry) for link in rows.links() if (entry := decoded(link)).kind == "run"]
             there = rows.contents({entry.summary_sha256 for _, entry in runs})
-            return tuple(
-                replace(
-                    msgspec.json.decode(_sound(there, entry.summary_sha256, entry), type=RunSummary),
-                    number=entry.number,
-                    sha256=link.sha256,
-                )
-                for link, entry in runs
-            )
+        found = []
+        for link, entry in runs:
+            short = msgspec.json.decode(_sound(there, entry.summary_sha256, entry), type=Short)
+            summary = replace(short.summary, number=entry.number, sha256=link.sha256)
+            found.append(replace(short, summary=summary))
+        return tuple(found)
 
     def run(self, stream: Stream, number: int | None = None) -> Kept | None:
         """Return a run with its contents; None where there is none of that number, or it was pruned.
@@ -139,8 +148,9 @@ class Store:
         with self._database.writing(_lock(stream)) as connection:
             rows = Rows(connection, stream)
             head = self._sound_head(rows, stream)
-            made = build(_run(rows, None))
-            summary = to_json(summarized(msgspec.json.decode(made.result, type=AuditResult), number=0, sha256=""))
+            previous = _run(rows, None)
+            made = build(previous)
+            summary = to_json(shortened(_result(made.result), _result(previous.result) if previous else None))
             pieces = {sha256(piece): piece for piece in (made.snapshot, made.result, summary)}
             entry = Entry(
                 tenant_id=stream.tenant_id,
@@ -265,6 +275,10 @@ def _sound(found: dict[str, bytes], name: str, entry: Entry) -> bytes:
             f"What run {entry.number} kept is gone or was altered.", advice="Run: entra-audit history verify"
         )
     return found[name]
+
+
+def _result(data: bytes) -> AuditResult:
+    return msgspec.json.decode(data, type=AuditResult)
 
 
 def _lock(stream: Stream) -> str:
