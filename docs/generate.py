@@ -57,6 +57,7 @@ def pages() -> dict[str, str]:
         "cli": commands.page(),
         "dependencies": dependencies.page(),
         "facts": knowledge.facts_page(),
+        "frameworks": knowledge.frameworks_page(),
         "graph-permissions": permissions.page(),
         "permissions": knowledge.families_page(),
         "rules": knowledge.rules_page(),

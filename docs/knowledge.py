@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from auditor.engine.facts import facts_table
 from auditor.engine.rules import CompiledRule, load_rules
+from auditor.knowledge.frameworks import Control, Framework, known_frameworks
 from auditor.knowledge.permissions import RESOURCES, Family, Permission, load_permissions
 from auditor.knowledge.profile import (
     AppProfile,
@@ -33,6 +34,12 @@ FAMILIES = """\
 mailbox, and Exchange can narrow it; `organization` is tenant-wide; `own` is what the signed-in user reaches. *Tier*: 0
 can become Global Administrator, 1 controls or reads broadly, 2 is the rest. *Covers*: weaker permissions of the same
 resource and kind that this one makes redundant, reviewed by hand."""
+FRAMEWORKS = """\
+{count} controls of {frameworks} published frameworks that the rules support, one file each in `rules/frameworks/`. A
+rule *supports* a control where its outcomes are evidence for or against it in the audited apps; it never shows that a
+control is met. Titles are in our own words: the text that counts is the publisher's. Each id and its meaning were read
+in the source that is named; what could not be read in public is left out. `--format frameworks` writes the controls
+with what an audit found."""
 PROFILE = """\
 What `rules/apps/{profile.id}.yaml` says, statement by statement. *Documented*: read in the source. *Inferred*: our
 conclusion from the source. *Unknown*: no text that could be read says it. The date is the day on which the source was
@@ -124,6 +131,31 @@ def _permission(entry: Permission) -> tuple[str, ...]:
         f"{entry.tier}: {entry.tier_reason}",
         codes(entry.covers),
     )
+
+
+def frameworks_page() -> str:
+    """Return the page of all frameworks, each control with the rules that support it."""
+    found = known_frameworks()
+    rules = load_rules()
+    count = sum(len(one.controls) for one in found)
+    text = FRAMEWORKS.format(count=count, frameworks=len(found))
+    return document("Frameworks", text, *(_framework(one, rules) for one in found))
+
+
+def _framework(framework: Framework, rules: Iterable[CompiledRule]) -> str:
+    def row(control: Control) -> tuple[str, ...]:
+        name = f"{framework.framework}:{control.id}"
+        links = (f"[{rule.id}](rules.md#{rule.id})" for rule in rules if name in rule.controls)
+        return code(control.id), control.title, ", ".join(links), f"{control.basis}: {link(control.source)}"
+
+    where = f"{framework.publisher}, {link(framework.source)}, read {framework.checked}"
+    parts = (
+        f"## {framework.title}",
+        f"`{framework.framework}`, version: {framework.version}. {where}.",
+        plain(framework.supports),
+        table(("control", "about", "rules that support it", "read in"), map(row, framework.controls)),
+    )
+    return "\n\n".join(parts)
 
 
 def profile_pages() -> dict[str, str]:

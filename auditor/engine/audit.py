@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from auditor.engine import waivers
 from auditor.engine.answers import build_context
+from auditor.engine.attest import attested, in_force
 from auditor.engine.completeness import NOT_DESCRIBED, GrantKey, incomplete_reasons, subject_key
 from auditor.engine.decide import decide
 from auditor.engine.evaluate import evaluate
@@ -18,6 +19,7 @@ from auditor.engine.summary import audited_app, headline
 from auditor.engine.view import Answered, AppView, Context
 from auditor.errors import ExitCode
 from auditor.knowledge.permissions import GUID
+from auditor.model.attestation import Register
 from auditor.model.configuration import Configuration
 from auditor.model.grant import Grant
 from auditor.model.outcome import (
@@ -49,6 +51,7 @@ class Hashes(Struct, frozen=True, kw_only=True):
 
     snapshot: str
     configuration: str = ""
+    attestations: str = ""
 
 
 def audit(
@@ -58,8 +61,17 @@ def audit(
     configuration: Configuration,
     hashes: Hashes,
     only: frozenset[str] = frozenset(),
+    register: Register | None = None,
 ) -> AuditResult:
     """Judge a snapshot.
+
+    Args:
+        snapshot: what was read of a tenant.
+        rulebook: by what it is judged.
+        configuration: the team's word.
+        hashes: of the inputs.
+        only: appIds that the audit is limited to; empty: to none.
+        register: what business owners signed; None: nobody attests.
 
     Raises:
         ConfigurationError: a waiver names an unknown rule, or the policy does not exist.
@@ -68,13 +80,14 @@ def audit(
     context = build_context(
         snapshot, profile=rulebook.profile, permissions=rulebook.permissions, configuration=configuration, only=only
     )
+    rules = in_force(rulebook.rules, register)
+    if register is not None:
+        context = attested(context, register, rules=rules, given=configuration.waivers)
     today = snapshot.taken_at.date()
-    outcomes, expired = waivers.apply(
-        evaluate(context, rulebook.rules), configuration.waivers, taken_at=snapshot.taken_at
-    )
+    outcomes, expired = waivers.apply(evaluate(context, rules), configuration.waivers, taken_at=snapshot.taken_at)
     gaps = tuple(gap for gap in configuration.accepted_gaps if gap.expires >= today)
     reasons = tuple(incomplete_reasons(context, outcomes, gaps))
-    grants = tuple(_judged_grants(context, outcomes, {rule.id for rule in rulebook.rules if rule.decides}))
+    grants = tuple(_judged_grants(context, outcomes, {rule.id for rule in rules if rule.decides}))
     organizations = items(snapshot.organization)
     return AuditResult(
         tenant_id=snapshot.tenant_id,
@@ -92,7 +105,7 @@ def audit(
         seen_apps=context.seen_apps,
         grants=grants,
         outcomes=outcomes,
-        rules=tuple(map(_rule_info, rulebook.rules)),
+        rules=tuple(map(_rule_info, rules)),
         waivers=tuple(waiver for waiver in configuration.waivers if waiver not in expired),
         expired_waivers=expired,
         accepted_gaps=gaps,
@@ -112,7 +125,14 @@ def _unused_waivers(
 
 
 def _rule_info(rule: CompiledRule) -> RuleInfo:
-    return RuleInfo(id=rule.id, title=rule.title, severity=rule.severity, axis=rule.axis, why=rule.why)
+    return RuleInfo(
+        id=rule.id,
+        title=rule.title,
+        severity=rule.severity,
+        axis=rule.axis,
+        why=rule.why,
+        controls=rule.controls,
+    )
 
 
 def _provenance(snapshot: Snapshot, rulebook: Rulebook, hashes: Hashes) -> Provenance:
@@ -121,6 +141,7 @@ def _provenance(snapshot: Snapshot, rulebook: Rulebook, hashes: Hashes) -> Prove
         snapshot_sha256=hashes.snapshot,
         rules_sha256=rulebook.sha256,
         configuration_sha256=hashes.configuration,
+        attestations_sha256=hashes.attestations,
         source_kind=snapshot.source.kind,
         cloud=snapshot.source.cloud,
         reader_app_id=snapshot.source.reader_app_id,
@@ -211,6 +232,7 @@ def _judged(
         app_last_sign_in=last_sign_in(view.client),
         portal_url=portal_url(context.snapshot.source.cloud, grant),
         graph_request=graph_request(grant),
+        attestation=UNSET if context.attestations is None else context.attestations[grant],
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from difflib import get_close_matches
 from functools import cache
 from itertools import takewhile
@@ -23,6 +24,7 @@ from auditor.errors import ConfigurationError
 from auditor.knowledge.data import data_dir
 from auditor.knowledge.documents import Lines, load_with_lines
 from auditor.knowledge.evidence import clean
+from auditor.knowledge.frameworks import control_names, known_frameworks
 from auditor.knowledge.outline import Outline
 from auditor.model.configuration import AppConfiguration
 from auditor.model.outcome import Axis, Basis, Severity
@@ -41,6 +43,17 @@ _PICTURE = 1_000
 _ABSENT = re.compile(r'No value with name "([^"]+)" found in Activation')
 
 
+class SignedOutline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody signed of one permission of every app that holds it."""
+
+    permission: str
+    decision: Literal["keep", "remove"] = "keep"
+    signer: str = "Dana Reyes (sample)"
+    next_review: date | None = date(2027, 5, 31)
+    of_another_grant: bool = False
+    """It was signed when the grant had another id."""
+
+
 class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tenant in a few lines, and what the rule says of it."""
 
@@ -53,6 +66,8 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The permission, or the app's name, that the outcome must be about; empty: any."""
     collection: str = ""
     """For `not-evaluated`: the collection that the outcome must name; empty: any."""
+    attestations: tuple[SignedOutline, ...] | None = None
+    """What was signed; left out: no register of attestations is in use."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +92,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the rule rests on a documented fact or on inference."""
     decides: bool = False
     """A finding argues for taking the grant away; a grant whose every such finding is waived is kept."""
+    needs_register: bool = False
+    """It judges where a register of attestations is in use; elsewhere it gives no outcome, and so never a pass."""
     reason: str
     """A finding's reason, with `{app.owners}`-like places for facts."""
     cases: tuple[Case, ...]
@@ -115,13 +132,18 @@ class CompiledRule(Rule, frozen=True, kw_only=True):
         return Undecided(missing=(), defect=text)
 
 
-def load_rules(directory: Path | None = None) -> tuple[CompiledRule, ...]:
+def load_rules(directory: Path | None = None, *, controls: tuple[str, ...] | None = None) -> tuple[CompiledRule, ...]:
     """Read and compile every rule of a folder, rules/checks/ unless told otherwise, in the order of their ids.
 
+    Args:
+        directory: the folder.
+        controls: the controls that a rule may name, as FRAMEWORK:ID; None: those of rules/frameworks/.
+
     Raises:
-        ConfigurationError: a file is no rule, names an unknown fact, has a condition that is not true or false, an
-            id other than its name, or lacks a case of some kind; with file, line and CEL's caret.
+        ConfigurationError: a file is no rule, names an unknown fact or control, has a condition that is not true or
+            false, an id other than its name, or lacks a case of some kind; with file, line and CEL's caret.
     """
+    known = control_names(known_frameworks()) if controls is None else controls
     folder = directory or data_dir("rules") / "checks"
     files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in files:
@@ -129,7 +151,7 @@ def load_rules(directory: Path | None = None) -> tuple[CompiledRule, ...]:
             raise ConfigurationError(
                 "This is not a rule file.", where=str(path), advice="Name it ID.yaml, or move it elsewhere."
             )
-    return tuple(_load(path) for path in sorted(files, key=lambda path: path.stem))
+    return tuple(_load(path, known) for path in sorted(files, key=lambda path: path.stem))
 
 
 def activation(facts: Facts) -> Any:  # noqa: ANN401
@@ -168,15 +190,15 @@ def _environment(subject: SubjectKind) -> Any:  # noqa: ANN401
     return cel.NewEnv(variables={name: types[fact.type] for name, fact in declared(subject).items()})
 
 
-def _load(path: Path) -> CompiledRule:
+def _load(path: Path, controls: tuple[str, ...]) -> CompiledRule:
     rule, lines = load_with_lines(path, Rule)
     _check_id(rule, path, lines)
     for index, url in enumerate(rule.references):
         if not url.startswith("https://"):
             raise _wrong(lines, f"references.{index}", f"'{url}' is not an https URL.", "Write https://...")
     for index, control in enumerate(rule.controls):
-        if not _CONTROL.fullmatch(control):
-            raise _wrong(lines, f"controls.{index}", f"'{control}' is not a control.", "Write FRAMEWORK:ID.")
+        if control not in controls:
+            raise _unknown_control(control, controls, lines, index)
     kinds = {case.expect for case in rule.cases}
     for expected in EXPECTATIONS:
         if expected not in kinds:
@@ -188,6 +210,19 @@ def _load(path: Path) -> CompiledRule:
     expression = _compile(rule, lines)
     asked = _asked(rule, lines, expression, facts)
     return CompiledRule(**asdict(rule), facts=asked, expression=expression)
+
+
+def _unknown_control(control: str, controls: tuple[str, ...], lines: Lines, index: int) -> ConfigurationError:
+    if not _CONTROL.fullmatch(control):
+        return _wrong(lines, f"controls.{index}", f"'{control}' is not a control.", "Write FRAMEWORK:ID.")
+    close = get_close_matches(control, controls, n=1)
+    meant = f"Did you mean '{close[0]}'? " if close else ""
+    return _wrong(
+        lines,
+        f"controls.{index}",
+        f"The control '{control}' is in no file of rules/frameworks/.",
+        f"{meant}A control is added there with the source in which it was read.",
+    )
 
 
 def _asked(rule: Rule, lines: Lines, expression: Any, facts: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ANN401

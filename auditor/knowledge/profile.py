@@ -194,8 +194,10 @@ def profile_names(directory: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (directory or data_dir("rules") / "apps").glob("*.yaml")))
 
 
-def load_profile(name: str, directory: Path | None = None) -> AppProfile:
+def load_profile(name: str, directory: Path | None = None, *, permissions: PermissionTable | None = None) -> AppProfile:
     """Read and check the profile `name` of a folder, rules/apps/ unless told otherwise.
+
+    The permissions that it names are held against `permissions`, the program's own tables unless told otherwise.
 
     Raises:
         UsageError: there is no such profile.
@@ -211,7 +213,7 @@ def load_profile(name: str, directory: Path | None = None) -> AppProfile:
             where=lines.place(("id",)),
             advice=f"Write `id: {name}`, or rename the file.",
         )
-    _Check(profile, lines, known_permissions()).run()
+    _Check(profile, lines, permissions or known_permissions()).run()
     return profile
 
 

@@ -327,6 +327,7 @@ RULES = (
         severity=Severity.HIGH,
         axis="data-reach",
         why="What the integration does not need, an attacker who holds the vendor's credentials can use.",
+        controls=("NIST-800-53r5:AC-6", "ISO-27001-2022:A.5.18"),
     ),
     RuleInfo(
         id="takeover-tier",
@@ -334,6 +335,7 @@ RULES = (
         severity=Severity.CRITICAL,
         axis="takeover",
         why="The permission leads to Global Administrator without another consent.",
+        controls=("NIST-800-53r5:AC-6(5)", "STANDARD-OF-TOMORROW:1.2.3"),
     ),
     RuleInfo(
         id="app-owners",
@@ -341,6 +343,7 @@ RULES = (
         severity=Severity.MEDIUM,
         axis="hygiene",
         why="An owner can add credentials and act as the app.",
+        controls=("ATTACK:T1098.001",),
     ),
     RuleInfo(
         id="no-sign-in",
@@ -348,6 +351,7 @@ RULES = (
         severity=Severity.LOW,
         axis="hygiene",
         why="What nobody uses should not hold permissions.",
+        controls=("NIST-800-53r5:AC-2(3)",),
     ),
     RuleInfo(
         id="unverified-publisher",
@@ -355,6 +359,7 @@ RULES = (
         severity=Severity.INFO,
         axis="hygiene",
         why="Anyone can take a name; a verified publisher is checked by Microsoft.",
+        controls=("NIST-800-53r5:SA-9",),
     ),
 )
 

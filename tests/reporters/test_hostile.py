@@ -48,6 +48,7 @@ NOT_ON_THE_PAGE = {
     "JudgedGrant.integration",
     "JudgedGrant.policy_name",
     "LedgerEntry.app_id",
+    "RuleInfo.controls",
     "Subject.app_id",
     "Subject.grant_id",
     "Subject.principal_id",
@@ -104,8 +105,16 @@ class Plain:
     def __init__(self, result: AuditResult) -> None:
         formats = all_formats(everywhere(result, "x"))
         self.page = Tree(formats["html"]["report.html"].decode())
-        self.cells = {name: (len(rows), len(rows[0])) for name, rows in tables(formats["csv"])}
+        self.frameworks = Tree(formats["frameworks"]["frameworks.html"].decode())
+        self.cells = {
+            name: (len(rows), len(rows[0])) for name, rows in tables({**formats["csv"], **sheet(formats["frameworks"])})
+        }
         self.colours = set(COLOUR.findall(printed(everywhere(result, "x"), "x", colour=True)))
+
+
+def sheet(rendered: Rendered) -> dict[str, bytes]:
+    """Return the CSV files of a format that writes others too."""
+    return {name: content for name, content in rendered.items() if name.endswith(".csv")}
 
 
 def tables(rendered: Rendered, delimiter: str = ",") -> Iterator[tuple[str, list[list[str]]]]:
@@ -156,6 +165,19 @@ def check_csv(rendered: Rendered, plain: Plain, _hostile: AuditResult) -> None:
             assert formulas(rows) == []
 
 
+def check_frameworks(rendered: Rendered, plain: Plain, hostile: AuditResult) -> None:
+    """The page has the elements that it has with an x and no script; the CSV has the rows, and no formula."""
+    page = rendered["frameworks.html"].decode()
+    tree = Tree(page)
+    assert tree.shape == plain.frameworks.shape
+    assert dangers(tree) == []
+    assert tree.first_in_head[1]["http-equiv"] == "Content-Security-Policy"
+    assert "script-src" not in tree.first_in_head[1]["content"]
+    assert "".join(tree.inside["style"]) == asset("report.css") + asset("frameworks.css")
+    assert steering(page) == []
+    check_csv(sheet(rendered), plain, hostile)
+
+
 def check_json(rendered: Rendered, _plain: Plain, hostile: AuditResult) -> None:
     """audit.json is JSON for every reader and gives every string back; half characters as U+FFFD."""
     json.loads(rendered["audit.json"])
@@ -166,6 +188,7 @@ def check_json(rendered: Rendered, _plain: Plain, hostile: AuditResult) -> None:
 
 CHECKS: Mapping[str, Callable[[Rendered, Plain, AuditResult], None]] = {
     "csv": check_csv,
+    "frameworks": check_frameworks,
     "html": check_html,
     "json": check_json,
 }
@@ -243,8 +266,11 @@ def test_strings_are_as_dead_side_by_side(first: int) -> None:
         tag for tag, _ in Tree(expected["html"]["report.html"].decode()).elements
     }
     plain = Plain(rich)
-    plain.cells = {name: (len(rows), len(rows[0])) for name, rows in tables(expected["csv"])}
+    both = {**expected["csv"], **sheet(expected["frameworks"])}
+    plain.cells = {name: (len(rows), len(rows[0])) for name, rows in tables(both)}
+    plain.frameworks = Tree(expected["frameworks"]["frameworks.html"].decode())
     check_csv(formats["csv"], plain, hostile)
+    check_frameworks(formats["frameworks"], plain, hostile)
     check_json(formats["json"], plain, hostile)
     SCHEMA.validate(json.loads(formats["json"]["audit.json"]))
     assert steering(printed(hostile, "x", colour=False)) == []
