@@ -19,6 +19,7 @@ VERBS = {
     "collect": "Read the tenant or an export and write a snapshot, without judging it.",
     "doctor": "Try the sign-in, and say what an audit could read with it and what it would leave not evaluated.",
     "report": "Render an audit.json again, byte for byte the same.",
+    "history": "List, show, prune and verify the runs that were kept.",
     "init": "Write entra-audit.yaml: what only the team knows.",
     "rules": "List, show and test the rules.",
     "permissions": "Show what a permission opens.",

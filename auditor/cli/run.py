@@ -15,6 +15,7 @@ from auditor.reporters import Reporter, reporters
 
 EVERY = "all"
 """The name under which `--format` takes every format."""
+HISTORY = "Keep the run: `default`, a file, or postgresql://HOST/DATABASE; else as the configuration says."
 FORMATS = "Formats, comma-separated; all: every one."
 
 
@@ -35,6 +36,8 @@ FORMATS = "Formats, comma-separated; all: every one."
     metavar="JOURNAL",
     help="Show which findings this plan's journal closed.",
 )
+@click.option("--history", metavar="LOCATION", help=HISTORY)
+@click.option("--no-history", is_flag=True, help="Keep nothing, whatever the configuration says.")
 @click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
 @click.option("--format", "formats", default="html,csv,json", show_default=True, help=FORMATS)
 @click.option(
@@ -61,6 +64,7 @@ def command(**values: Any) -> int:
 
     chosen = choose(values)
     wanted = choose_formats(values["formats"])
+    named = choose_history(values)
     prepared = prepare(
         values["app"],
         config=values["config"],
@@ -71,10 +75,32 @@ def command(**values: Any) -> int:
     team = prepared.configuration.apps.get(values["app"], AppConfiguration())
     only = app_ids(values["app_ids"])
     with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:
-        audited = run(chosen.kind, asked, prepared, reporters=wanted, out=values["out"], after=values["after"])
+        audited = run(
+            chosen.kind,
+            asked,
+            prepared,
+            reporters=wanted,
+            out=values["out"],
+            after=values["after"],
+            history=prepared.configuration.history if named is None else named,
+        )
     print_summary(audited.result, audited.paths, Console())
     fail_on = values["fail_on"]
     return int(exit_code(audited.result, None if fail_on == "never" else Severity(fail_on)))
+
+
+def choose_history(values: dict[str, Any]) -> str | None:
+    """Take --history and --no-history out of a command's `values`: a location, empty for none, None: as configured.
+
+    Raises:
+        UsageError: both are given, or the location is empty, as an unset shell variable gives it.
+    """
+    named, none = values.pop("history"), values.pop("no_history")
+    if named is not None and none:
+        raise UsageError("--history and --no-history exclude each other.", advice="Give one of them.")
+    if named is not None and not named.strip():
+        raise UsageError("The location is empty.", where="--history", advice="Name one, or write --no-history.")
+    return "" if none else named
 
 
 def choose_formats(text: str) -> tuple[Reporter, ...]:

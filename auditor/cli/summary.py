@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from msgspec import UNSET, UnsetType
+
+from auditor.model.history import HistoryHead
 from auditor.model.outcome import AuditResult, ClosedFinding, Decision, Severity
 from auditor.model.text import count
 from auditor.reporters.page import AppBlock, Page, page
@@ -66,7 +69,7 @@ def _lines(result: AuditResult) -> list[Line]:
     shown = page(result)
     for block in shown.blocks:
         lines += [_line(0), *_app(block)]
-    return [*lines, _line(0), *_findings(shown), *_closed(result.closed), _line(0)]
+    return [*lines, _line(0), *_findings(shown), *_closed(result.closed), *_kept(result.history), _line(0)]
 
 
 def _app(block: AppBlock) -> list[Line]:
@@ -129,6 +132,15 @@ def _closed(closed: Sequence[ClosedFinding]) -> list[Line]:
         _line(0, (gone, "bold green"), (f" closed since plan {plans}", "")),
         *(_line(2, (f"{count(number, 'finding')} {what}", style)) for number, what, style in rest if number),
     ]
+
+
+def _kept(head: HistoryHead | UnsetType) -> list[Line]:
+    """Return where the run stands in its history, with the hash in full: it is what a reader notes."""
+    if head is UNSET:
+        return []
+    taken = head.previous_taken_at
+    before = f"after run {head.previous_run} of {when(taken)}" if taken else "the first that is kept"
+    return [_line(0, (f"Kept as run {head.number}", "bold"), (f", {before}: {head.sha256}", ""))]
 
 
 def _next(result: AuditResult, paths: Sequence[Path]) -> str:

@@ -58,13 +58,6 @@ def parse(location: str, environment: Mapping[str, str]) -> Path | Postgres:
     return _postgres(location, environment)
 
 
-def within(location: str, folder: Path) -> str:
-    """Return a location as a file in `folder` means it: a relative path begins there."""
-    if not location or location == DEFAULT or "://" in location:
-        return location
-    return str(folder / Path(location).expanduser())
-
-
 def data_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder for this user's data, as the platform has it."""
     if sys.platform == "win32":

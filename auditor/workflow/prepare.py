@@ -60,6 +60,18 @@ def prepare(
     return prepared(rulebook, configuration)
 
 
+def configured(config: Path | None) -> Configuration:
+    """Return the configuration as its file says, unchecked; None: of the current folder, or an empty one.
+
+    Raises:
+        ConfigurationError: it cannot be read, or does not have the shape.
+    """
+    if config is None and not DEFAULT.is_file():
+        return Configuration()
+    path = config or DEFAULT
+    return rooted(read_configuration(path)[0], path.parent)
+
+
 def check(configuration: Configuration, app: str, rulebook: Rulebook, where: str | Lines) -> None:
     """Check a whole configuration, its tenants among it; see `prepare`."""
     named = {*configuration.apps, *(app for tenant in configuration.tenants.values() for app in tenant.apps)}

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from auditor.engine.audit import Hashes, audit
 from auditor.engine.closed import closed_by
+from auditor.errors import AuditorError
 from auditor.model.canonical import sha256, to_gzip
+from auditor.model.configuration import Retention
 from auditor.model.outcome import AuditResult
 from auditor.model.snapshot import Snapshot
 from auditor.remedy.journal import LIMIT as JOURNAL_LIMIT
@@ -19,6 +21,7 @@ from auditor.reporters import Reporter
 from auditor.sources import SourceKind, SourceRequest
 from auditor.sources.files import read
 from auditor.sources.snapshot_file import encode
+from auditor.workflow.keep import check_history, kept
 from auditor.workflow.prepare import Prepared
 from auditor.workflow.writing import check_folder, write_file, write_files
 
@@ -40,6 +43,7 @@ def run(
     reporters: Sequence[Reporter],
     out: Path,
     after: Path | None = None,
+    history: str = "",
 ) -> Audited:
     """Read a source, judge it, and write the snapshot and every report into `out`.
 
@@ -50,11 +54,15 @@ def run(
         reporters: the formats.
         out: a folder.
         after: the journal of a plan whose closed findings the reports show; None: of none.
+        history: where the run is kept; empty: nowhere.
 
     Raises:
-        AuditorError: the source cannot be read or the reports cannot be written; nothing is written then.
+        AuditorError: the source cannot be read or the reports cannot be written; nothing is written then. The run
+            cannot be kept: of what was read only the snapshot is written then.
     """
     check_folder(out)
+    if history:
+        check_history(history)
     journal = _journal(after) if after is not None else None
     snapshot = kind.read(request)
     result, data = judge(snapshot, prepared, only=request.only)
@@ -62,8 +70,24 @@ def run(
         titles = {rule.id: rule.title for rule in result.rules}
         lines = decode_journal(journal, str(after))
         result = replace(result, closed=closed_by(lines, result, titles, journal=sha256(journal)))
+    if history:
+        result = _kept(result, data, history, retention=prepared.configuration.retention, out=out)
     files = {SNAPSHOT: to_gzip(data), **render(result, reporters)}
     return Audited(result=result, paths=write_files(out, files))
+
+
+def _kept(result: AuditResult, data: bytes, history: str, *, retention: Retention, out: Path) -> AuditResult:
+    """Return the audit as kept; where it cannot be kept, reading a large tenant was not for nothing.
+
+    Raises:
+        AuditorError: it cannot be kept; the snapshot lies in `out`.
+    """
+    try:
+        return kept(result, data, history, retention=retention)
+    except AuditorError as error:
+        path = write_file(out / SNAPSHOT, to_gzip(data))
+        advice = f"{error.advice} What was read lies in {path}: once that is mended, run again with --snapshot."
+        raise type(error)(error.what, where=error.where, advice=advice) from None
 
 
 def _journal(path: Path) -> bytes:
@@ -84,8 +108,13 @@ def judge(snapshot: Snapshot, prepared: Prepared, *, only: frozenset[str] = froz
         snapshot,
         rulebook=prepared.rulebook,
         configuration=prepared.configuration,
-        hashes=Hashes(snapshot=sha256(data), configuration=prepared.configuration_sha256),
+        hashes=Hashes(
+            snapshot=sha256(data),
+            configuration=prepared.configuration_sha256,
+            attestations=prepared.attestations_sha256,
+        ),
         only=only,
+        register=prepared.register,
     )
     return result, data
 
