@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import applying, collection, judging, startup
+from bench import applying, collection, judging, keeping, startup
 
-for benchmark in (collection, startup, judging, applying):
+for benchmark in (collection, startup, judging, keeping, applying):
     print(benchmark.report(), flush=True)
