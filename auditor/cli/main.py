@@ -23,6 +23,7 @@ VERBS = {
     "init": "Write entra-audit.yaml: what only the team knows.",
     "rules": "List, show and test the rules.",
     "permissions": "Show what a permission opens.",
+    "schedule": "Write or install what starts the watch each day or week, and say how it stands.",
     "revoke": "Take permissions away: plan, change page, scripts, apply, verify, undo.",
     "contain": "Make the emergency plan for one app: its sign-in is switched off.",
     "simulate": "Serve a snapshot as a Microsoft Graph tenant on this machine.",
