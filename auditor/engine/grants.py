@@ -8,6 +8,7 @@ from datetime import timedelta
 from msgspec import UNSET
 
 from auditor.knowledge.permissions import PermissionTable
+from auditor.model.activity import is_grant
 from auditor.model.directory import (
     NO_ROLE,
     AppRole,
@@ -75,7 +76,7 @@ def _scopes(scopes: tuple[PermissionScope, ...]) -> Mapping[str, PermissionScope
 
 def grants_of(client: Client, resources: Resources) -> tuple[Grant, ...]:
     """Return every grant of a client, application permissions first, in an order that depends on content alone."""
-    events = items(client.grant_events)
+    events = tuple(event for event in items(client.grant_events) if is_grant(event))
     found: dict[tuple[str, str], Grant] = {}
     for assignment in items(client.app_role_assignments):
         # Users and groups can hold roles on the same resource; only a service principal's is an application permission.

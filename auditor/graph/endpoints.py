@@ -221,7 +221,7 @@ DIRECTORY_AUDITS = Endpoint(
     delegated="AuditLog.Read.All",
     role="Reports Reader",
     clouds=_LOGGED,
-    purpose="Who granted an audited app what, and when.",
+    purpose="Who granted or changed what of an audited app, and when.",
     note="Kept for 7 days without and 30 days with an Entra ID P1 licence. Copies of its page differ: some ask for "
     "Directory.Read.All beside it.",
 )

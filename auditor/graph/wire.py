@@ -54,16 +54,6 @@ _MOMENT = re.compile(
     re.ASCII,
 )
 
-GRANT_ACTIVITIES = frozenset(
-    {
-        "add app role assignment to service principal",
-        "add delegated permission grant",
-        "add oauth2permissiongrant",
-        "consent to application",
-    },
-)
-"""Activities of the directory audit log, lower case, that grant an app a permission."""
-
 
 def moment(value: object) -> datetime | None:
     """Return a Graph time in UTC; None for null and for Graph's stand-in of null, the year 1.
@@ -131,22 +121,22 @@ def sign_in_activity(obj: Json) -> SignInActivity:
 
 
 def grant_event(obj: Json) -> GrantEvent:
-    """Return a directoryAudit record, reduced to who gave what to which app; see also `is_grant`.
+    """Return a directoryAudit record, reduced to who gave or took what of which app; see also `is_grant`.
 
-    The record of a role or scope that was added has the resource as its first target and names the app that
-    got it in `ServicePrincipal.ObjectID`; any other record has the app itself as its first target.
+    The record of a role, a scope or an owner has the resource or the owner as its first target and names the app in
+    `ServicePrincipal.ObjectID`; any other record has the app itself as its first target.
     """
     when = moment(obj.get("activityDateTime"))
     if when is None:
         raise ValidationError("Object missing required field `activityDateTime`")
     targets = _objects(obj.get("targetResources"))
-    changes = {
-        str(change.get("displayName")): str(change.get("newValue") or "")
-        for target in targets
-        for change in _objects(target.get("modifiedProperties"))
-    }
-    first = _name(targets[0] if targets else {}, "id")
-    receiver = _unquoted(changes.get("ServicePrincipal.ObjectID", ""))
+    new, old = _values(targets, "newValue"), _values(targets, "oldValue")
+    about = targets[0] if targets else {}
+    first = _name(about, "id")
+    receiver = _unquoted(new.get("ServicePrincipal.ObjectID", "")) or _unquoted(
+        old.get("ServicePrincipal.ObjectID", "")
+    )
+    given, taken = _permissions(new), _permissions(old)
     return GrantEvent(
         id=_text(obj, "id"),
         activity_date_time=when,
@@ -155,13 +145,12 @@ def grant_event(obj: Json) -> GrantEvent:
         actor=_actor(obj.get("initiatedBy")),
         target_id=(receiver or first or "").lower() or None,
         resource_id=first.lower() if first and receiver else None,
-        permissions=_permissions(changes),
+        permissions=tuple(name for name in given if name not in taken),
+        removed=tuple(name for name in taken if name not in given),
+        changed=tuple(_unquoted(new.get("Included Updated Properties", "")).replace(",", " ").split()),
+        actor_id=_actor_id(obj.get("initiatedBy")),
+        application=_name(about, "displayName") if about.get("type") == "Application" else None,
     )
-
-
-def is_grant(event: GrantEvent) -> bool:
-    """Tell whether the record is of an activity that grants a permission, not of another change."""
-    return event.activity.lower() in GRANT_ACTIVITIES
 
 
 DECODERS: Mapping[type, Callable[[Json], object]] = {
@@ -295,6 +284,21 @@ def _actor(initiator: object) -> str | None:
     if isinstance(app, Mapping):
         return _name(app, "displayName") or _name(app, "servicePrincipalName") or _name(app, "servicePrincipalId")
     return None
+
+
+def _actor_id(initiator: object) -> str | None:
+    user = initiator.get("user") if isinstance(initiator, Mapping) else None
+    found = _name(user, "id") if isinstance(user, Mapping) else None
+    return found.lower() if found else None
+
+
+def _values(targets: Iterable[Json], side: str) -> Mapping[str, str]:
+    """Return one side of what a record says was modified, by name."""
+    return {
+        str(change.get("displayName")): str(change.get(side) or "")
+        for target in targets
+        for change in _objects(target.get("modifiedProperties"))
+    }
 
 
 def _permissions(changes: Mapping[str, str]) -> tuple[str, ...]:

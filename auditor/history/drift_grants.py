@@ -81,7 +81,7 @@ def _part(one: JudgedGrant) -> Hashable:
 
 def _holding(one: JudgedGrant) -> Hashable:
     """Return what a permission that is granted again keeps, also where its app was registered anew."""
-    return (*_permission(one), one.grant.consent, one.grant.principal_id)  # type: ignore[misc]
+    return (*_permission(one), one.grant.consent, one.grant.principal_id)
 
 
 def _permission(one: JudgedGrant) -> tuple[str, ...]:

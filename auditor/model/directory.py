@@ -167,7 +167,7 @@ class SignInActivity(Entity, frozen=True, kw_only=True):
 
 
 class GrantEvent(Entity, frozen=True, kw_only=True):
-    """A directory audit record that tells who granted what to an app and when, reduced to what is reported."""
+    """A directory audit record that tells who granted or changed what of an app and when, reduced to what counts."""
 
     id: str
     activity_date_time: datetime
@@ -176,7 +176,16 @@ class GrantEvent(Entity, frozen=True, kw_only=True):
     actor: str | None = None
     """User principal name, or app name, of who did it."""
     target_id: str | None = None
-    """Object id of the service principal that received the grant."""
+    """Object id of the service principal that received the grant, or that was changed."""
     resource_id: str | None = None
+    """Object id of the resource; of an owner that came or went, the owner's."""
     permissions: tuple[str, ...] = ()
-    """Permission values or ids that the record names."""
+    """Permission values or ids that the record says were given."""
+    removed: tuple[str, ...] = ()
+    """Permission values or ids that the record says were taken."""
+    changed: tuple[str, ...] = ()
+    """Names of the properties that the record lists as updated, as Microsoft spells them: `AccountEnabled`."""
+    actor_id: str | None = None
+    """Object id of the user who did it."""
+    application: str | None = None
+    """Name of the app registration, where the record is about one and not about a service principal."""

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct
 from auditor.graph import endpoints, wire
 from auditor.graph.endpoints import Endpoint
 from auditor.graph.reader import Call, Reader
+from auditor.model.activity import is_grant
 from auditor.model.directory import AppRoleAssignment, GrantEvent, OAuth2PermissionGrant, ServicePrincipal
 from auditor.model.plan import AccountChange, AssignmentChange, Change, GrantChange, RevokePlan, Step
 from auditor.model.snapshot import Collected, Complete, items
@@ -172,7 +173,7 @@ def _anew(step: Step, held: _Held, since: datetime) -> GrantEvent | None:
     events = [
         event
         for event in items(held.events)
-        if wire.is_grant(event)
+        if is_grant(event)
         and event.activity_date_time >= since - SKEW
         and wanted & {permission.lower() for permission in event.permissions}
     ]

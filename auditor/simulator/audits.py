@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from auditor.model.directory import GrantEvent, ServicePrincipal
 from auditor.simulator.bodies import moment, uuid
 from auditor.simulator.query import Json
@@ -26,7 +28,7 @@ def directory_audit(event: GrantEvent, apps: Apps) -> Json:
     shape = _SHAPES.get(event.activity.casefold(), _other)
     return {
         **_record(event.id, event.activity_date_time, event.activity, event.result or "success"),
-        "initiatedBy": _initiator(event.actor),
+        "initiatedBy": _initiator(event.actor, event.actor_id),
         "targetResources": shape(event, apps),
     }
 
@@ -67,12 +69,12 @@ def _record(record_id: str, when: datetime, activity: str, result: str) -> Json:
     }
 
 
-def _initiator(actor: str | None) -> Json:
+def _initiator(actor: str | None, actor_id: str | None = None) -> Json:
     if actor is None:
         return {"user": None, "app": None}
     if "@" in actor:
         user = {
-            "id": uuid("actor", actor),
+            "id": actor_id,
             "displayName": None,
             "userPrincipalName": actor,
             "ipAddress": None,
@@ -171,14 +173,23 @@ def _consent(event: GrantEvent, apps: Apps) -> list[Json]:
 
 
 def _other(event: GrantEvent, apps: Apps) -> list[Json]:
-    return [_app(event.target_id, apps, {})]
+    updated = {"Included Updated Properties": ", ".join(event.changed)} if event.changed else {}
+    target = _app(event.target_id, apps, updated)
+    if event.application is not None:
+        target |= {"type": "Application", "displayName": event.application}
+    return [target]
+
+
+def _owner(event: GrantEvent, apps: Apps) -> list[Json]:
+    owner = _target(event.resource_id, None, "User", _client(event, apps))
+    return [owner, _app(event.target_id, apps, {})]
 
 
 def _removed(shape: Callable[[GrantEvent, Apps], list[Json]]) -> Callable[[GrantEvent, Apps], list[Json]]:
     """Return the shape of a record that tells of the opposite: its values are the old ones."""
 
     def targets(event: GrantEvent, apps: Apps) -> list[Json]:
-        made = shape(event, apps)
+        made = shape(replace(event, permissions=event.removed), apps)
         for target in made:
             changes = target["modifiedProperties"]
             assert isinstance(changes, list)  # noqa: S101 - made by _target
@@ -193,6 +204,8 @@ def _removed(shape: Callable[[GrantEvent, Apps], list[Json]]) -> Callable[[Grant
 _SHAPES = {
     "add app role assignment to service principal": _role,
     "add delegated permission grant": _delegated,
+    "add owner to service principal": _owner,
+    "remove owner from service principal": _removed(_owner),
     "consent to application": _consent,
     "remove app role assignment from service principal": _removed(_role),
     "remove delegated permission grant": _removed(_delegated),

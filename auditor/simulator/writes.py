@@ -33,6 +33,7 @@ ADDED_ROLE = "Add app role assignment to service principal"
 ADDED_SCOPES = "Add delegated permission grant"
 REMOVED_ROLE = "Remove app role assignment from service principal"
 REMOVED_SCOPES = "Remove delegated permission grant"
+_REMOVALS = (REMOVED_ROLE, REMOVED_SCOPES)
 _BAD = "Request_BadRequest"
 _OWNER = r"(?P<owner>servicePrincipals(?:/[^/]+|\(appId='[^']*'\)))"
 _ROLES = rf"(?P<collection>{_OWNER}/(?P<side>appRoleAssignedTo|appRoleAssignments))"
@@ -270,7 +271,8 @@ def _event(
         actor=order.actor or None,
         target_id=target.lower(),
         resource_id=resource and resource.lower(),
-        permissions=permissions,
+        permissions=() if activity in _REMOVALS else permissions,
+        removed=permissions if activity in _REMOVALS else (),
     )
 
 

@@ -1,8 +1,9 @@
 """What a saved Graph answer says, whatever tool wrote it down.
 
 Read are: UTF-8 with or without byte order mark, UTF-16 in both orders, JSON and JSON lines, keys in camelCase
-or PascalCase, times as `/Date(ms)/`. Objects of PowerShell's Graph SDK print null both for what Graph says is
-null and for what was not asked for; null in an object with PascalCase keys is therefore taken as not known.
+or PascalCase, times as `/Date(ms)/`, objects as text that holds JSON (Log Analytics). Objects of PowerShell's Graph
+SDK print null both for what Graph says is null and for what was not asked for; null in an object with PascalCase keys
+is therefore taken as not known.
 """
 
 from __future__ import annotations
@@ -138,14 +139,25 @@ class _Shape:
         result: dict[str, Json] = {}
         for key, inner in value.items():
             name = key[:1].lower() + key[1:]
-            if name in _OBJECTS and _holds_text(inner):
+            held = _opened(inner) if name in _OBJECTS else inner
+            if name in _OBJECTS and _holds_text(held):
                 self.cut = True
                 continue
-            plain = self.plain(inner)
+            plain = self.plain(held)
             if not pascal or (plain is not None and plain != {}):
                 result.setdefault(name, plain)
         further = result.pop("additionalProperties", None)
         return {**further, **result} if isinstance(further, dict) else result
+
+
+def _opened(value: Json) -> Json:
+    """Return what JSON inside a text says, as Log Analytics exports objects; anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return from_json(value)
+    except msgspec.DecodeError:
+        return value
 
 
 def _holds_text(value: Json) -> bool:

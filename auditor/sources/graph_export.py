@@ -10,12 +10,14 @@
     reports/servicePrincipalSignInActivities.json
     auditLogs/directoryAudits.json
 
+The audit log may also be what Log Analytics (the table AuditLogs) or a diagnostic setting exported.
 Each file is one response, an array of pages, a bare array, a single item or JSON lines (also gzipped). What
 is absent is Unavailable, never empty.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -27,9 +29,11 @@ from auditor import __version__
 from auditor.errors import InputError, UsageError
 from auditor.graph import wire
 from auditor.knowledge.identify import identify
+from auditor.model.activity import is_change
 from auditor.model.directory import (
     AppRoleAssignment,
     DirectoryObject,
+    GrantEvent,
     OAuth2PermissionGrant,
     Organization,
     ServicePrincipal,
@@ -67,7 +71,7 @@ _SIGN_INS = Saved(
 _AUDITS = Saved(
     path="auditLogs/directoryAudits",
     call="GET /v1.0/auditLogs/directoryAudits?$filter=category eq 'ApplicationManagement'",
-    decode=wire.grant_event,
+    decode=lambda row: wire.decode(row.get("properties") or row, GrantEvent),
     key=lambda event: event.id,
 )
 _OF_A_CLIENT = frozenset({"approleassignments", "oauth2permissiongrants", "owners", "transitivememberof", "memberof"})
@@ -95,6 +99,9 @@ class _Export:
         self.where = shown(request.location)
         self.folder = Folder(Path(request.location), where=self.where)
         self.service_principals = self._service_principals()
+        self._names = Counter(sp.display_name for sp in self.service_principals.items if sp.display_name)
+        self.organization = collect(self.folder, _ORGANIZATION)
+        self.tenant_id = _tenant(self.organization, self.where)
         self.grants = collect(self.folder, _GRANTS)
         self.sign_ins = collect(self.folder, _SIGN_INS)
         self.audits = collect(self.folder, _AUDITS)
@@ -120,8 +127,16 @@ class _Export:
             owners=self._of(app, "owners", wire.directory_object),
             member_of=self._member_of(app),
             sign_in_activity=_those(self.sign_ins, lambda a: a.app_id == app.app_id),
-            grant_events=_those(self.audits, lambda e: e.target_id == app.id and wire.is_grant(e)),
+            grant_events=_those(self.audits, lambda event: is_change(event) and self._about(event, app)),
         )
+
+    def _about(self, event: GrantEvent, app: ServicePrincipal) -> bool:
+        """Tell whether a record is about an app, or about its registration: that is of this tenant, and has its name.
+
+        The log names a registration by an object id that no service principal carries.
+        """
+        own = app.app_owner_organization_id == self.tenant_id and self._names[app.display_name or ""] == 1
+        return event.target_id == app.id or (own and event.application == app.display_name)
 
     def _of(
         self,
@@ -179,13 +194,11 @@ def read_export(request: SourceRequest) -> Snapshot:
     export = _Export(request)
     listed = export.service_principals.items
     _check(request.only, listed, export.where)
-    organization = collect(export.folder, _ORGANIZATION)
-    tenant_id = _tenant(organization, export.where)
     identified = identify(
         listed,
         profile=request.profile,
         configuration=request.configuration,
-        tenant_id=tenant_id,
+        tenant_id=export.tenant_id,
         with_application_permissions=(),
         only=request.only,
     )
@@ -202,8 +215,8 @@ def read_export(request: SourceRequest) -> Snapshot:
         taken_at_basis="given" if request.taken_at else "assumed",
         profile=request.profile.id,
         source=Source(kind="graph-export"),
-        tenant_id=tenant_id,
-        organization=organization,
+        tenant_id=export.tenant_id,
+        organization=export.organization,
         enabled_members=members,
         service_principals=replace(
             export.service_principals, items=tuple(replace(sp, **_NOT_IDENTITY) for sp in listed)

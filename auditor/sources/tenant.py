@@ -24,6 +24,7 @@ from auditor.graph.auth import Claims, Connection, SignIn, connection
 from auditor.graph.identity import require_read_only, writes
 from auditor.knowledge.identify import identify
 from auditor.knowledge.permissions import RESOURCES
+from auditor.model.activity import is_change
 from auditor.model.directory import (
     AppRoleAssignment,
     DirectoryObject,
@@ -271,7 +272,7 @@ def _app(app: ServicePrincipal, answers: Sequence[Collected[Any]], tenant: _Tena
         owners=cross_check.counted(owners, owner_count),
         member_of=cross_check.counted(member_of, member_count),
         sign_in_activity=cross_check.switched_on(activity, tenant.any_sign_in, "The report of sign-ins"),
-        grant_events=_only(records, wire.is_grant),
+        grant_events=_only(records, is_change),
     )
     unread = "" if isinstance(own, Complete) else own.why
     note = f"{app.app_id}: the listing's fields stand; the app itself could not be read: {unread}" if unread else ""
@@ -328,7 +329,7 @@ def _confirmed(app: _App, assigned: Sequence[Collected[AppRoleAssignment]], firs
         app_role_assignments=cross_check.assignments(
             client.app_role_assignments, client.service_principal.id, assigned
         ),
-        grant_events=_only(records, wire.is_grant),
+        grant_events=_only(records, is_change),
     )
 
 

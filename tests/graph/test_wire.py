@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from auditor.graph import wire
+from auditor.model.activity import is_change, is_grant
 from auditor.model.directory import (
     AppRoleAssignment,
     DirectoryObject,
@@ -204,8 +205,9 @@ def test_an_audit_record_tells_who_granted_what_to_whom() -> None:
         target_id="11111111-aaaa-4aaa-8aaa-000000000001",
         resource_id=LOWER,
         permissions=("Mail.ReadWrite",),
+        actor_id=LOWER,
     )
-    assert wire.is_grant(event)
+    assert is_grant(event)
 
 
 def _changed(*changes: tuple[str, str | None]) -> dict[str, Any]:
@@ -242,6 +244,37 @@ def test_permissions_are_read_out_of_every_kind_of_record(
     assert event.resource_id is None
 
 
+def test_a_record_tells_what_came_and_what_went() -> None:
+    """A scope that stood there before was not given; what a record of removal names was taken, from the named app."""
+    scopes = {"displayName": "DelegatedPermissionGrant.Scope", "oldValue": '"A B"', "newValue": '"B C"'}
+    given = wire.grant_event({**AUDIT, "targetResources": [{"id": UPPER, "modifiedProperties": [scopes]}]})
+    assert (given.permissions, given.removed) == (("C",), ("A",))
+    app = {"displayName": "ServicePrincipal.ObjectID", "oldValue": '"AAAAAAAA-0000-4000-8000-000000000001"'}
+    role = {"displayName": "AppRole.Value", "oldValue": '"Mail.Send"', "newValue": '""'}
+    gone = wire.grant_event({**AUDIT, "targetResources": [{"id": UPPER, "modifiedProperties": [app, role]}]})
+    assert (gone.permissions, gone.removed) == ((), ("Mail.Send",))
+    assert (gone.target_id, gone.resource_id) == ("aaaaaaaa-0000-4000-8000-000000000001", LOWER)
+
+
+@pytest.mark.parametrize(
+    ("activity", "changes"),
+    [
+        ("Update application \N{EN DASH} Certificates and secrets management ", True),
+        ("Update application - Certificates and secrets management", True),
+        ("Remove app role assignment from service principal", True),
+        ("Add policy to service principal", False),
+    ],
+)
+def test_what_changes_an_app_is_known_by_its_activity(activity: str, changes: bool) -> None:
+    """Microsoft writes one activity with an en dash here and a hyphen there."""
+    updated = {"displayName": "Included Updated Properties", "newValue": '"KeyDescription, DisplayName"'}
+    target = {"id": UPPER, "type": "Application", "displayName": "Sample app", "modifiedProperties": [updated]}
+    event = wire.grant_event({**AUDIT, "activityDisplayName": activity, "targetResources": [target]})
+    assert is_change(event) is changes
+    assert not is_grant(event)
+    assert (event.changed, event.application) == (("KeyDescription", "DisplayName"), "Sample app")
+
+
 @pytest.mark.parametrize(
     ("initiator", "actor"),
     [
@@ -270,7 +303,7 @@ def test_an_audit_record_without_its_essentials_is_refused(change: dict[str, obj
 def test_records_of_other_changes_are_no_grants() -> None:
     """Adding an owner or a credential is no grant; a record without targets has none."""
     event = wire.grant_event({**AUDIT, "activityDisplayName": "Add owner to service principal", "targetResources": []})
-    assert not wire.is_grant(event)
+    assert not is_grant(event)
     assert event.target_id is None
 
 

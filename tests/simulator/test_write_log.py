@@ -10,6 +10,7 @@ import pytest
 from auditor.graph import wire
 from auditor.graph.writes import WRITES
 from auditor.knowledge.sketch import without
+from auditor.model.activity import is_grant
 from auditor.model.plan import Write
 from auditor.model.snapshot import Snapshot
 from tests.simulator.writing import (
@@ -60,8 +61,8 @@ def test_each_write_stands_in_the_audit_log(tenant: Snapshot, write: Write) -> N
     assert record in caller.rows(f"{LOG}&$filter=targetResources/any(t:t/id eq '{client.id}')")
     event = wire.grant_event(record)
     new = [e for e in events(caller.snapshot) if e not in events(tenant)]
-    assert wire.is_grant(event) is write.startswith("add")
-    assert new == ([event] if wire.is_grant(event) else [])
+    assert is_grant(event) is write.startswith("add")
+    assert new == ([event] if is_grant(event) else [])
     side = "oldValue" if activity.startswith("Remove") else "newValue"
     told = named(record, side)
     assert named(record, "newValue" if side == "oldValue" else "oldValue") == (

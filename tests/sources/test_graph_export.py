@@ -468,7 +468,7 @@ def test_the_sign_in_report_is_read_per_app(tmp_path: Path) -> None:
 
 
 def test_the_audit_log_is_read_per_app_and_says_how_far_back_it_reaches(tmp_path: Path) -> None:
-    """Only grants to the app are its events; every record tells the reach of the log."""
+    """Only changes of the app are its events; every record tells the reach of the log."""
 
     def event(number: int, activity: str, target: str, day: int) -> dict[str, Any]:
         return {
@@ -481,10 +481,11 @@ def test_the_audit_log_is_read_per_app_and_says_how_far_back_it_reaches(tmp_path
     events = [
         event(1, "Consent to application", ROOMS, 9),
         event(2, "Consent to application", GRAPH, 8),
-        event(3, "Update service principal", ROOMS, 7),
+        event(3, "Update service principal", ROOMS, 8),
+        event(4, "Add policy to service principal", ROOMS, 7),
     ]
     snapshot = read(lay(tmp_path, {**whole(), "auditLogs/directoryAudits.json": events}))
-    assert [e.id for e in items(rooms(snapshot).grant_events)] == ["event-1"]
+    assert [e.id for e in items(rooms(snapshot).grant_events)] == ["event-1", "event-3"]
     assert snapshot.audit_log_since == datetime(2026, 11, 7, tzinfo=UTC)
 
 

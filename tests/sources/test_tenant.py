@@ -243,14 +243,14 @@ def test_resources_that_cannot_be_read_are_named() -> None:
     assert [r.app_id for r in found.resources.items] == [items(tenant.resources)[0].app_id]
 
 
-def test_records_that_grant_nothing_are_left_out() -> None:
-    """The log knows of owners and credentials too; the oldest record of any kind tells how far it reaches."""
+def test_records_that_change_nothing_are_left_out() -> None:
+    """The log knows of policies too; the oldest record of any kind tells how far it reaches."""
     tenant = contoso()
     client = tenant.clients[0]
     other = GrantEvent(
         id="Directory_other",
         activity_date_time=datetime(2026, 10, 30, tzinfo=UTC),
-        activity="Add owner to service principal",
+        activity="Add policy to service principal",
         actor="admin@contoso.example",
         target_id=client.service_principal.id,
     )
