@@ -114,7 +114,9 @@ def waiver_changes(before: AuditResult, after: AuditResult) -> tuple[WaiverChang
     old = [*before.waivers, *before.expired_waivers]
     new = [*after.waivers, *after.expired_waivers]
     changes: list[WaiverChange] = []
-    for waiver in [one for one in new if one in old]:
+    for waiver in list(new):
+        if waiver not in old:
+            continue
         old.remove(waiver)
         new.remove(waiver)
         if waiver in after.expired_waivers and waiver in before.waivers:
