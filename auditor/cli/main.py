@@ -16,6 +16,7 @@ from auditor.model.text import visible
 
 VERBS = {
     "run": "Audit the tenant, a snapshot or an export, and write the reports.",
+    "watch": "Audit every tenant and app of the configuration, and say what changed since last time.",
     "collect": "Read the tenant or an export and write a snapshot, without judging it.",
     "doctor": "Try the sign-in, and say what an audit could read with it and what it would leave not evaluated.",
     "report": "Render an audit.json again, byte for byte the same.",

@@ -23,7 +23,7 @@ from auditor.graph.auth import (
     connection,
 )
 from auditor.graph.clouds import CLOUDS
-from auditor.graph.secret import Secret, secret_from_environment, secret_from_file
+from auditor.graph.secret import CERTIFICATE_PASSWORD, Secret, secret_from_environment, secret_from_file
 from auditor.graph.ways import METHODS
 from auditor.knowledge.permissions import GUID
 from auditor.knowledge.profile import AppProfile
@@ -31,7 +31,6 @@ from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.sources import SourceKind, SourceRequest, sources
 
 F = TypeVar("F", bound=Callable[..., Any])
-CERTIFICATE_PASSWORD = "ENTRA_AUDIT_CERTIFICATE_PASSWORD"  # noqa: S105 - the variable's name
 
 
 class Chosen(Struct, frozen=True, kw_only=True):

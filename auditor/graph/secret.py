@@ -13,9 +13,12 @@ from urllib.parse import quote, quote_plus
 from auditor.errors import SignInError
 
 SECRET_VARIABLES = ("ENTRA_AUDIT_CLIENT_SECRET", "AZURE_CLIENT_SECRET")
+CERTIFICATE_PASSWORD = "ENTRA_AUDIT_CERTIFICATE_PASSWORD"  # noqa: S105 - the variable's name
+NOTIFY = "ENTRA_AUDIT_NOTIFY"
+"""The variable with the addresses of notifications; each holds a secret."""
 _HIDDEN_VARIABLES = (
     *SECRET_VARIABLES,
-    "ENTRA_AUDIT_CERTIFICATE_PASSWORD",
+    CERTIFICATE_PASSWORD,
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
     "AZURE_PASSWORD",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
@@ -60,39 +63,45 @@ def secret_from_environment(environ: Mapping[str, str]) -> Secret | None:
     return Secret(value) if value else None
 
 
-def secret_from_file(path: Path) -> Secret:
-    """Return the client secret that a file holds, without the line end.
+def secret_from_file(path: Path, of: str = "the client secret") -> Secret:
+    """Return the secret that a file holds, without blanks and line ends around it; `of` says what it is in errors.
 
     Raises:
         SignInError: the file cannot be read, is empty, or may be read by others (Windows has other rules, and is
             not asked).
     """
-    advice = "Write the secret's value, and nothing else, into a UTF-8 file that only you may read."
+    advice = f"Write {of}, and nothing else, into a UTF-8 file that only you may read."
     try:
         with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             if os.name == "posix" and stat.S_ISREG(mode) and mode & _OTHERS:
                 raise SignInError(
-                    f"The file of the client secret may be read or changed by others (mode {stat.S_IMODE(mode):04o}).",
+                    f"The file of {of} may be read or changed by others (mode {stat.S_IMODE(mode):04o}).",
                     where=str(path),
                     advice=f"Close it to them: chmod 600 {path}. Who else could read it before may have the secret.",
                 )
             value = file.read().strip()
     except OSError as error:
-        what = f"The file of the client secret cannot be read: {error.strerror}."
+        what = f"The file of {of} cannot be read: {error.strerror}."
         raise SignInError(what, where=str(path), advice=advice) from None
     except UnicodeDecodeError:
-        raise SignInError("The file of the client secret is not UTF-8.", where=str(path), advice=advice) from None
+        raise SignInError(f"The file of {of} is not UTF-8.", where=str(path), advice=advice) from None
     if not value:
-        raise SignInError("The file of the client secret is empty.", where=str(path), advice=advice)
+        raise SignInError(f"The file of {of} is empty.", where=str(path), advice=advice)
     return Secret(value)
 
 
 def redacted(text: str, secrets: Iterable[Secret | None], environ: Mapping[str, str]) -> str:
     """Return a text of others without secrets: those given, those of `environ`, tokens, and passwords of URLs."""
     known = [secret.reveal() for secret in secrets if secret]
-    known += [environ[name] for name in _HIDDEN_VARIABLES if environ.get(name)]
+    known += [value for name, value in environ.items() if value and _hidden(name)]
+    known += environ.get(NOTIFY, "").split()
     for value in sorted(known, key=len, reverse=True):
         for written in (value, quote_plus(value), quote(value)):
             text = text.replace(written, _REDACTED)
     return _USER_INFO.sub(f"{_REDACTED}@", _TOKEN.sub(_REDACTED, text))
+
+
+def _hidden(name: str) -> bool:
+    """Tell whether a variable holds a secret: by its name, or by that with a tenant's behind it."""
+    return any(name == hidden or name.startswith(f"{hidden}_") for hidden in _HIDDEN_VARIABLES)

@@ -1,4 +1,4 @@
-"""The published JSON Schemas of audit.json, a snapshot, a plan and entra-audit.yaml, generated from the Structs.
+"""The published JSON Schemas of audit.json, snapshot, plan, watch.json and entra-audit.yaml, made from the Structs.
 
 `python -m auditor.reporters.schema` writes them to reports/schemas/ anew.
 """
@@ -12,10 +12,11 @@ import msgspec
 
 from auditor.knowledge.configuration_text import configuration_schema
 from auditor.knowledge.data import data_dir
-from auditor.model import outcome, plan, snapshot
+from auditor.model import outcome, plan, snapshot, watch
 from auditor.model.outcome import AuditResult
 from auditor.model.plan import RevokePlan
 from auditor.model.snapshot import Snapshot
+from auditor.model.watch import Watch
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -35,6 +36,11 @@ def plan_schema() -> dict[str, Any]:
     return _versioned(RevokePlan, plan.SCHEMA, plan.VERSION)
 
 
+def watch_schema() -> dict[str, Any]:
+    """Return the JSON Schema of watch.json."""
+    return _versioned(Watch, watch.SCHEMA, watch.VERSION)
+
+
 def schemas() -> dict[str, bytes]:
     """Return every published schema by its file name under reports/schemas/, as that file must read."""
     found = {
@@ -42,6 +48,7 @@ def schemas() -> dict[str, bytes]:
         "configuration.schema.json": configuration_schema(),
         "plan.schema.json": plan_schema(),
         "snapshot.schema.json": snapshot_schema(),
+        "watch.schema.json": watch_schema(),
     }
     return {name: json.dumps(schema, indent=2).encode() + b"\n" for name, schema in found.items()}
 

@@ -71,12 +71,12 @@ def run(
         lines = decode_journal(journal, str(after))
         result = replace(result, closed=closed_by(lines, result, titles, journal=sha256(journal)))
     if history:
-        result = _kept(result, data, history, retention=prepared.configuration.retention, out=out)
+        result = kept_or_saved(result, data, history, retention=prepared.configuration.retention, out=out)
     files = {SNAPSHOT: to_gzip(data), **render(result, reporters)}
     return Audited(result=result, paths=write_files(out, files))
 
 
-def _kept(result: AuditResult, data: bytes, history: str, *, retention: Retention, out: Path) -> AuditResult:
+def kept_or_saved(result: AuditResult, data: bytes, history: str, *, retention: Retention, out: Path) -> AuditResult:
     """Return the audit as kept; where it cannot be kept, reading a large tenant was not for nothing.
 
     Raises:

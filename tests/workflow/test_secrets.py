@@ -159,6 +159,7 @@ def test_the_secrets_of_the_environment_stay_there(tmp_path: Path, monkeypatch: 
     }
     arguments = {
         "run": ["--snapshot", str(snapshot), "--out", "out"],
+        "watch": ["--snapshot", str(snapshot), "--out", "all"],
         "collect": ["--snapshot", str(snapshot), "--out", "again.json"],
         "doctor": ["--auth", "client-secret", "--tenant-id", "contoso.example", "--client-id", "0" * 8],
         "report": ["missing.json", "--out", "out"],

@@ -1,0 +1,137 @@
+"""`entra-audit watch`: every tenant and app of a configuration, side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from auditor.cli.options import Chosen, Target, choose, sample_configuration, source_options
+from auditor.cli.run import FORMATS, HISTORY, choose_formats, choose_history
+from auditor.errors import UsageError
+from auditor.graph.auth import connection
+from auditor.model.configuration import Configuration
+from auditor.model.outcome import Severity
+from auditor.workflow.watch_tenants import WatchedTenant
+
+JOBS = 4
+MOST_JOBS = 64
+ALONE = "tenant"
+"""The name of the one tenant that the command line names."""
+OWN = ("config", "out", "only", "history", "no_history", "notify_file", "fail_on", "formats", "jobs", "strict_identity")
+"""Options that say nothing of where a tenant is read."""
+
+
+@click.command(
+    epilog="Examples: entra-audit watch --config entra-audit.yaml --out reports   |   "
+    "entra-audit watch --demo --history demo.db --out reports"
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
+)
+@click.option("--only", multiple=True, metavar="TENANT", help="Watch this tenant only; may be repeated.")
+@click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports of all tenants.")
+@click.option("--history", metavar="LOCATION", help=HISTORY)
+@click.option("--no-history", is_flag=True, help="Keep nothing, whatever the configuration says.")
+@click.option(
+    "--notify-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the addresses to tell of changes and failures; else ENTRA_AUDIT_NOTIFY has them.",
+)
+@click.option("--format", "formats", default="html,csv,json", show_default=True, help=FORMATS)
+@click.option(
+    "--fail-on",
+    type=click.Choice([*(severity.value for severity in Severity), "never"]),
+    default="high",
+    show_default=True,
+    help="Exit 1 for a finding of this severity or worse.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, MOST_JOBS),
+    default=JOBS,
+    show_default=True,
+    help="Tenants that are read at the same time.",
+)
+@source_options
+@click.pass_context
+def command(context: click.Context, /, **values: Any) -> int:
+    """Audit every tenant and app of the configuration, and say what changed since last time.
+
+    Tenants are read side by side, each with its own sign-in, policy, answers and waivers; one that fails does not stop
+    the rest. Writes each tenant's reports into a folder of its name below --out, and watch.html, watch.json and
+    watch.csv over all of them. Nothing in a tenant is changed.
+    """
+    from rich.console import Console
+
+    from auditor.cli.progress import progress
+    from auditor.cli.watch_summary import print_watch, tell_end
+    from auditor.engine.audit import exit_code
+    from auditor.workflow.watch import Reading, Wanted, watch
+
+    fail_on = None if values["fail_on"] == "never" else Severity(values["fail_on"])
+    formats, named = choose_formats(values["formats"]), choose_history(values)
+    given = [name for name, value in context.params.items() if _given(context, name)]
+    chosen = choose(values)
+    configuration, tenants = _tenants(chosen, values, [name for name in given if name not in OWN])
+    wanted = Wanted(
+        out=values["out"],
+        reporters=formats,
+        judged=lambda result: exit_code(result, fail_on),
+        history=configuration.history if named is None else named,
+        retention=configuration.retention,
+    )
+    with progress() as show:
+        reading = Reading(
+            jobs=values["jobs"], strict_identity=chosen.strict_identity, taken_at=chosen.taken_at, progress=show
+        )
+        watched = watch(tenants, wanted, reading, told=tell_end)
+    print_watch(watched.watch, watched.paths, Console())
+    return watched.watch.exit_code
+
+
+def _given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _tenants(
+    chosen: Chosen, values: dict[str, Any], given: Sequence[str]
+) -> tuple[Configuration, tuple[WatchedTenant, ...]]:
+    """Return the configuration, and its tenants or the one that the command line names.
+
+    Raises:
+        UsageError: both name a tenant, or --only none of the configuration.
+        ConfigurationError: the configuration is wrong.
+    """
+    from auditor.workflow.watch_tenants import read_team, watched
+
+    configuration = read_team(values["config"], sample_configuration(chosen))
+    if configuration.tenants and given:
+        raise UsageError(
+            "The configuration says where each of its tenants is read, and as whom.",
+            where=", ".join(f"--{name.replace('_', '-')}" for name in given),
+            advice="Leave it out, or take `tenants` out of the configuration.",
+        )
+    if configuration.tenants or values["only"]:
+        return configuration, watched(configuration, os.environ, values["only"])
+    return configuration, (_alone(chosen, configuration),)
+
+
+def _alone(chosen: Chosen, configuration: Configuration) -> WatchedTenant:
+    from auditor.workflow.demo import demo_connection
+    from auditor.workflow.watch_tenants import prepared_apps, rulebooks
+
+    to = connection(chosen.sign_in, os.environ) if chosen.sign_in else None
+    return WatchedTenant(
+        name=ALONE,
+        kind=chosen.kind,
+        location=chosen.location,
+        connect=demo_connection if chosen.demo else lambda: nullcontext(to),
+        apps=prepared_apps(configuration, rulebooks([configuration])),
+    )

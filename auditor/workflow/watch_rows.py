@@ -1,0 +1,61 @@
+"""What the combined report says of one audit."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from auditor.errors import ExitCode
+from auditor.knowledge.profile import AppProfile
+from auditor.model.drift import Drift
+from auditor.model.outcome import AuditResult, Finding, Severity, tally
+from auditor.model.watch import Change, WatchedAudit
+
+
+def audited(tenant: str, result: AuditResult, *, code: int, report: str) -> WatchedAudit:
+    """Return the row of an audit: the tenant's name in the configuration, its exit code, where its report lies."""
+    found = Counter(outcome.severity for outcome in result.outcomes if isinstance(outcome, Finding))
+    decisions = tally(result.grants)
+    return WatchedAudit(
+        tenant=tenant,
+        app=result.profile,
+        app_title=result.profile_title,
+        state="complete" if code != ExitCode.INCOMPLETE else "incomplete",
+        exit_code=code,
+        why=result.incomplete_reasons,
+        tenant_id=result.tenant_id,
+        tenant_name=result.tenant_name,
+        taken_at=result.taken_at,
+        decisions={decision: decisions[decision] for decision in sorted(decisions)},
+        findings={severity: found[severity] for severity in Severity if found[severity]},
+        change=_change(result.drift) if result.drift else None,
+        history=result.history or None,
+        report=report,
+    )
+
+
+def failed(tenant: str, profile: AppProfile, why: str) -> WatchedAudit:
+    """Return the row of a tenant that could not be audited: what was not read is not known to be fine."""
+    return WatchedAudit(
+        tenant=tenant,
+        app=profile.id,
+        app_title=profile.title,
+        state="failed",
+        exit_code=int(ExitCode.INCOMPLETE),
+        why=(why,),
+    )
+
+
+def _change(drift: Drift) -> Change:
+    grants = Counter(change.what for change in drift.grants)
+    findings = Counter(change.what for change in drift.findings)
+    new = Counter(change.severity for change in drift.findings if change.what in ("new", "returned"))
+    return Change(
+        granted=grants["added"] + grants["granted-again"] + grants["widened"],
+        gone=grants["removed"] + grants["narrowed"],
+        judged_anew=grants["judged-anew"],
+        apps=len(drift.apps),
+        new_findings={severity: new[severity] for severity in Severity if new[severity]},
+        closed_findings=findings["closed"],
+        no_longer_evaluated=findings["no-longer-evaluated"],
+        waivers=len(drift.waivers),
+    )

@@ -1,0 +1,198 @@
+"""Which tenants a watch reads, each with its own sign-in, cloud, policy, answers and waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+from msgspec import Struct
+
+from auditor.engine.rulebook import Rulebook, load_rulebook
+from auditor.errors import InputError, UsageError
+from auditor.graph.auth import SIMULATOR_TOKEN, SIMULATOR_URL, Connection, SignIn, connection
+from auditor.graph.clouds import CLOUDS
+from auditor.graph.secret import (
+    CERTIFICATE_PASSWORD,
+    SECRET_VARIABLES,
+    Secret,
+    secret_from_environment,
+    secret_from_file,
+)
+from auditor.graph.ways import Method, uses
+from auditor.knowledge.configuration import for_tenant, read_configuration, rooted
+from auditor.knowledge.documents import Lines
+from auditor.knowledge.permissions import GUID
+from auditor.model.configuration import Configuration, TenantConfiguration
+from auditor.model.snapshot import Complete, Snapshot, items
+from auditor.sources import SourceKind, sources
+from auditor.workflow.prepare import DEFAULT, Prepared, check, prepared
+
+DEFAULT_APP = "zoom"
+CLIENT_SECRET = SECRET_VARIABLES[0]
+OWN = (CLIENT_SECRET, CERTIFICATE_PASSWORD, SIMULATOR_URL, SIMULATOR_TOKEN)
+"""Variables that a tenant has of its own: `ENTRA_AUDIT_CLIENT_SECRET_CONTOSO_EU` for the tenant `contoso-eu`."""
+NEVER_SHARED = (*SECRET_VARIABLES, CERTIFICATE_PASSWORD)
+"""Variables that hold for no tenant of several: a secret goes to nobody whose name it does not bear."""
+
+Connect = Callable[[], AbstractContextManager[Connection | None]]
+
+
+class WatchedTenant(Struct, frozen=True, kw_only=True):
+    """One tenant to read."""
+
+    name: str
+    kind: SourceKind
+    location: str = ""
+    """The file or folder of a source that is none of a live tenant."""
+    connect: Connect
+    """Yields how to reach it, None for a file; raises AuditorError. It is called in the thread that reads."""
+    tenant_id: str = ""
+    """What the configuration calls it: id or domain; empty: nothing to compare with."""
+    apps: tuple[tuple[str, Prepared], ...]
+    """App profile, and what it is judged by."""
+
+    def folder(self, app: str) -> str:
+        """Return the folder of an app's reports, relative to that of all."""
+        return str(PurePosixPath(self.name, app)) if len(self.apps) > 1 else self.name
+
+
+def read_team(config: Path | None, sample: Configuration | None) -> Configuration:
+    """Return the whole configuration, checked, with its relative paths taken from its folder.
+
+    Args:
+        config: the file; None: entra-audit.yaml of the current folder if there is one, else `sample`.
+        sample: the configuration of a sample tenant.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is wrong.
+    """
+    if config is None and sample is None and DEFAULT.is_file():
+        config = DEFAULT
+    where: str | Lines = "the command line"
+    configuration = sample or Configuration()
+    if config:
+        configuration, where = read_configuration(config)
+        configuration = rooted(configuration, config.parent)
+    check(configuration, DEFAULT_APP, load_rulebook(DEFAULT_APP), where)
+    return configuration
+
+
+def prepared_apps(configuration: Configuration, rulebooks: Mapping[str, Rulebook]) -> tuple[tuple[str, Prepared], ...]:
+    """Return each app of a tenant's configuration, DEFAULT_APP where it names none, with what it is judged by."""
+    return tuple((app, prepared(rulebooks[app], configuration)) for app in apps_of(configuration))
+
+
+def apps_of(configuration: Configuration) -> tuple[str, ...]:
+    """Return the apps that a configuration audits."""
+    return tuple(configuration.apps) or (DEFAULT_APP,)
+
+
+def rulebooks(configurations: Iterable[Configuration]) -> dict[str, Rulebook]:
+    """Return the rulebook of every app that one of the configurations audits, each loaded once."""
+    names = dict.fromkeys(app for configuration in configurations for app in apps_of(configuration))
+    return {name: load_rulebook(name) for name in names}
+
+
+def watched(
+    configuration: Configuration, environ: Mapping[str, str], only: tuple[str, ...]
+) -> tuple[WatchedTenant, ...]:
+    """Return the tenants of a checked configuration, in its order.
+
+    Args:
+        configuration: with absolute paths, or paths relative to the current folder.
+        environ: the process's environment.
+        only: names of tenants; empty: all.
+
+    Raises:
+        UsageError: there is no such tenant.
+    """
+    for name in only:
+        if name not in configuration.tenants:
+            known = ", ".join(configuration.tenants) or "none"
+            raise UsageError(f"There is no tenant '{name}'.", where="--only", advice=f"Tenants: {known}.")
+    chosen = {name: tenant for name, tenant in configuration.tenants.items() if not only or name in only}
+    held = {name: for_tenant(configuration, tenant) for name, tenant in chosen.items()}
+    books = rulebooks(held.values())
+    return tuple(
+        _watched(name, tenant, prepared_apps(held[name], books), tenant_environment(environ, name))
+        for name, tenant in chosen.items()
+    )
+
+
+def tenant_environment(environ: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the environment of one tenant: its own secrets and no others, each under its usual name."""
+    own = {variable: environ[own_name(variable, name)] for variable in OWN if environ.get(own_name(variable, name))}
+    return {key: value for key, value in environ.items() if key not in NEVER_SHARED} | own
+
+
+def own_name(variable: str, tenant: str) -> str:
+    """Return the name under which a tenant has a variable of its own."""
+    return f"{variable}_{tenant.upper().replace('-', '_')}"
+
+
+def check_tenant(snapshot: Snapshot, tenant_id: str) -> None:
+    """Refuse what was read of another tenant than the configuration names.
+
+    Raises:
+        InputError: its id is another, or the domain is none of its own.
+    """
+    domains = {domain.name.lower() for one in items(snapshot.organization) for domain in one.verified_domains}
+    known = isinstance(snapshot.organization, Complete)
+    wanted = tenant_id.lower()
+    is_id = bool(GUID.fullmatch(wanted))
+    if wanted and (snapshot.tenant_id.lower() != wanted if is_id else known and wanted not in domains):
+        found = snapshot.tenant_id or "one without an id"
+        raise InputError(
+            f"What was read is of another tenant than the configuration says: {found}.",
+            where=tenant_id,
+            advice="Check tenant_id, and that the identity that reads is one of this tenant.",
+        )
+
+
+def _watched(
+    name: str, tenant: TenantConfiguration, apps: tuple[tuple[str, Prepared], ...], environ: Mapping[str, str]
+) -> WatchedTenant:
+    if tenant.tenant_id:
+        kind, location = "tenant", ""
+    else:
+        kind, location = ("snapshot", tenant.snapshot) if tenant.snapshot else ("graph-export", tenant.graph_export)
+
+    @contextmanager
+    def connect() -> Iterator[Connection | None]:
+        try:
+            to = connection(_sign_in(tenant, environ), environ) if tenant.tenant_id else None
+        except UsageError as error:
+            secrets = " and ".join(own_name(variable, name) for variable in (CLIENT_SECRET, CERTIFICATE_PASSWORD))
+            advice = f"Give it under sign_in in the configuration; a secret and a password stand in {secrets}."
+            raise UsageError(error.what, where=f"tenants.{name}", advice=advice) from None
+        yield to
+
+    return WatchedTenant(
+        name=name, kind=sources()[kind], location=location, connect=connect, tenant_id=tenant.tenant_id, apps=apps
+    )
+
+
+def _sign_in(tenant: TenantConfiguration, environ: Mapping[str, str]) -> SignIn:
+    """Return as whom a tenant is read; its id goes to the sign-in where the method uses one.
+
+    Raises:
+        SignInError: a file with a secret cannot be read.
+    """
+    own = tenant.sign_in
+    method = cast("Method", own.method)
+    password = environ.get(CERTIFICATE_PASSWORD)
+    secret = None
+    if method == "client-secret":
+        secret = secret_from_file(Path(own.secret_file)) if own.secret_file else secret_from_environment(environ)
+    return SignIn(
+        method=method,
+        cloud=CLOUDS.get(tenant.cloud),
+        tenant_id=tenant.tenant_id if "tenant_id" in uses(method) else "",
+        client_id=own.client_id,
+        secret=secret,
+        certificate_path=own.certificate,
+        certificate_password=Secret(password) if password else None,
+        token_file=own.token_file,
+    )
