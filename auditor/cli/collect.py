@@ -32,7 +32,7 @@ def command(**values: Any) -> int:
     from auditor.workflow.run import collect
 
     chosen = choose(values)
-    prepared = prepare(values["app"], config=values["config"])
+    prepared = prepare(values["app"], config=values["config"], judging=False)
     team = prepared.configuration.apps.get(values["app"], AppConfiguration())
     only = app_ids(values["app_ids"])
     with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:

@@ -34,7 +34,7 @@ def command(app: str, profile: str, config: Path | None, out: Path, **values: An
     from auditor.workflow.prepare import prepare
 
     chosen = choose(values)
-    prepared = prepare(profile, config=config, sample=sample_configuration(chosen))
+    prepared = prepare(profile, config=config, sample=sample_configuration(chosen), judging=False)
     team = prepared.configuration.apps.get(profile, AppConfiguration())
     with request(chosen, profile=prepared.rulebook.profile, configuration=team) as asked:
         planned = contain(chosen.kind, asked, prepared, app=app, out=out)

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from auditor.cli.gate import fail_on_option, gate
 from auditor.cli.options import Target, app_ids, choose, request, sample_configuration, source_options
 from auditor.errors import UsageError
 from auditor.model.configuration import AppConfiguration
-from auditor.model.outcome import Severity
 from auditor.reporters import Reporter, reporters
 
 EVERY = "all"
@@ -31,6 +31,12 @@ FORMATS = "Formats, comma-separated; all: every one."
     "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
 )
 @click.option(
+    "--attestations",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The register that `attest import` wrote; else that of the configuration.",
+)
+@click.option(
     "--after",
     type=click.Path(path_type=Path),
     metavar="JOURNAL",
@@ -40,13 +46,7 @@ FORMATS = "Formats, comma-separated; all: every one."
 @click.option("--no-history", is_flag=True, help="Keep nothing, whatever the configuration says.")
 @click.option("--out", type=Target(), required=True, metavar="DIR", help="Folder for the reports.")
 @click.option("--format", "formats", default="html,csv,json", show_default=True, help=FORMATS)
-@click.option(
-    "--fail-on",
-    type=click.Choice([*(severity.value for severity in Severity), "never"]),
-    default="high",
-    show_default=True,
-    help="Exit 1 for a finding of this severity or worse.",
-)
+@fail_on_option
 @source_options
 def command(**values: Any) -> int:
     """Audit the tenant, a snapshot or an export, and write the reports.
@@ -58,7 +58,6 @@ def command(**values: Any) -> int:
     from rich.console import Console
 
     from auditor.cli.summary import print_summary
-    from auditor.engine.audit import exit_code
     from auditor.workflow.prepare import prepare
     from auditor.workflow.run import run
 
@@ -71,7 +70,10 @@ def command(**values: Any) -> int:
         policy=values["policy"],
         features=values["features"],
         sample=sample_configuration(chosen),
+        attestations=values["attestations"],
     )
+    history = prepared.configuration.history if named is None else named
+    exit_code = gate(values["fail_on"], history=history)
     team = prepared.configuration.apps.get(values["app"], AppConfiguration())
     only = app_ids(values["app_ids"])
     with request(chosen, profile=prepared.rulebook.profile, configuration=team, only=only) as asked:
@@ -82,11 +84,10 @@ def command(**values: Any) -> int:
             reporters=wanted,
             out=values["out"],
             after=values["after"],
-            history=prepared.configuration.history if named is None else named,
+            history=history,
         )
     print_summary(audited.result, audited.paths, Console())
-    fail_on = values["fail_on"]
-    return int(exit_code(audited.result, None if fail_on == "never" else Severity(fail_on)))
+    return int(exit_code(audited.result))
 
 
 def choose_history(values: dict[str, Any]) -> str | None:

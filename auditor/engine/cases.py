@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from auditor.engine.answers import build_context
+from auditor.engine.attest import attested
 from auditor.engine.evaluate import evaluate
-from auditor.engine.rules import Case, CompiledRule, Expectation
+from auditor.engine.rules import Case, CompiledRule, Expectation, SignedOutline
 from auditor.engine.view import Context
 from auditor.errors import ConfigurationError
 from auditor.knowledge.permissions import PermissionTable
 from auditor.knowledge.profile import AppProfile
+from auditor.knowledge.sample import sample_id
 from auditor.knowledge.sketch import sketch
+from auditor.model.attestation import Answer, Covered, Register
 from auditor.model.configuration import Configuration
 from auditor.model.outcome import Finding, NotEvaluated, Outcome, Passed
 from auditor.model.snapshot import Snapshot
@@ -45,12 +48,47 @@ def case_context(
     case: Case, *, profile: AppProfile, permissions: PermissionTable, snapshot: Snapshot | None = None
 ) -> Context:
     """Return the view of a case's tenant, or of `snapshot` under the case's configuration."""
-    return build_context(
-        snapshot or sketch(case.tenant, permissions=permissions),
-        profile=profile,
-        permissions=permissions,
-        configuration=Configuration(apps={profile.id: case.configuration}),
-    )
+
+    def view(of: Snapshot) -> Context:
+        return build_context(
+            of,
+            profile=profile,
+            permissions=permissions,
+            configuration=Configuration(apps={profile.id: case.configuration}),
+        )
+
+    drawn = sketch(case.tenant, permissions=permissions)
+    seen = view(snapshot or drawn)
+    if case.attestations is None:
+        return seen
+    return attested(seen, Register(answers=tuple(_signed(case.attestations, view(drawn)))))
+
+
+def _signed(signed: tuple[SignedOutline, ...], context: Context) -> Iterator[Answer]:
+    """Give the answers that a case names, each on every grant of its permission in the case's tenant."""
+    for one in signed:
+        for grant in (a.grant for view in context.apps for a in view.answered if a.grant.permission == one.permission):
+            held = sample_id(grant.grant_id, "before") if one.of_another_grant else grant.grant_id
+            yield Answer(
+                tenant_id=context.tenant_id,
+                app_id=grant.app_id,
+                service_principal_id=grant.service_principal_id,
+                kind=grant.kind,
+                consent=grant.consent,
+                resource_id=grant.resource_id,
+                resource_app_id=grant.resource_app_id,
+                permission=grant.permission,
+                permission_id=grant.permission_id,
+                covers=(Covered(grant_id=held, principal_id=grant.principal_id),),
+                business_owner=one.signer,
+                decision=one.decision,
+                justification="A sample.",
+                signer=one.signer,
+                asked_at=context.snapshot.taken_at,
+                signed_at=context.snapshot.taken_at,
+                next_review=one.next_review,
+                snapshot_sha256="0" * 64,
+            )
 
 
 def run_cases(rule: CompiledRule, *, profile: AppProfile, permissions: PermissionTable) -> tuple[CaseResult, ...]:

@@ -11,6 +11,7 @@ from auditor.engine.identity_facts import integration
 from auditor.engine.policy import key_of, keys
 from auditor.engine.view import Answered, AppView, Context
 from auditor.knowledge.permissions import RESOURCES, Permission
+from auditor.model.attestation import Attestation
 from auditor.model.grant import Grant
 from auditor.model.snapshot import items
 
@@ -19,6 +20,7 @@ COLLECTION_OF = {"application": "appRoleAssignments", "delegated": "oauth2Permis
 _NAMES = {app_id: name for name, app_id in RESOURCES.items()}
 _NAMED_BY = ("resources", "servicePrincipals")
 _NOT_IN_TABLES = "The permission tables do not describe it: add an entry to rules/permissions/."
+NOBODY_ATTESTS = "off"
 _NOT_READ = "The resource's own list of permissions was not read, and the permission tables do not name it."
 
 
@@ -70,6 +72,16 @@ def _covered_by(context: Context, view: AppView, answered: Answered) -> Value | 
         return answered.covered_by
     whole = complete(context, view, COLLECTION_OF[answered.grant.kind]) and _resolved(context, answered.grant)
     return "" if whole else ABSENT
+
+
+def _attested(read: Callable[[Attestation], str]) -> Callable[[Context, AppView, Answered], Value | Absent]:
+    def value(context: Context, view: AppView, answered: Answered) -> Value | Absent:
+        if context.attestations is None:
+            return NOBODY_ATTESTS
+        settled = _resolved(context, answered.grant) and integration(context, view) is not ABSENT
+        return read(context.attestations[answered.grant]) if settled else ABSENT
+
+    return value
 
 
 def _basic(context: Context, _: AppView, answered: Answered) -> Value | Absent:
@@ -211,5 +223,24 @@ GRANT_FACTS = (
         collections=_NAMED_BY,
         unknown=_NOT_READ,
         value=_basic,
+    ),
+    GrantFact(
+        name="grant.attestation",
+        type="string",
+        doc=(
+            "How it stands with its business owner: `current`, `due-soon`, `overdue`, `changed` (another grant was "
+            "signed), `missing`, `to-remove` (signed away), `not-asked` (not kept), or `off`: nobody attests."
+        ),
+        collections=("appRoleAssignments", *_NAMED_BY),
+        unknown=_NOT_READ,
+        value=_attested(lambda attestation: attestation.state),
+    ),
+    GrantFact(
+        name="grant.attestation_text",
+        type="string",
+        doc="The same in a sentence that names the signer; `off` where nobody attests.",
+        collections=("appRoleAssignments", *_NAMED_BY),
+        unknown=_NOT_READ,
+        value=_attested(lambda attestation: attestation.text),
     ),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from auditor.knowledge.identify import IdentifiedApp
 from auditor.knowledge.permissions import Permission, PermissionReference, PermissionTable
 from auditor.knowledge.profile import AppProfile, ConditionalPermission
+from auditor.model.attestation import Attestation
 from auditor.model.configuration import AppConfiguration
 from auditor.model.grant import Grant
 from auditor.model.outcome import Impact, Policy, Reach, Seen, SeenApp, Statement, VendorSays
@@ -75,6 +78,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """appIds that the audit is limited to; empty: all. The others stay in `apps`, because facts ask of them."""
     seen_apps: tuple[SeenApp, ...] = ()
     """Service principals that were considered and are not audited."""
+    attestations: Mapping[Grant, Attestation] | None = None
+    """How each grant stands with those who answer for it; None where no register of attestations is in use."""
 
     @property
     def audited(self) -> tuple[AppView, ...]:

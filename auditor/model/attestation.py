@@ -21,8 +21,8 @@ VERSION = 1
 State = Literal["current", "due-soon", "overdue", "changed", "missing", "to-remove", "not-asked"]
 """`changed`: an answer covers the permission as it was. `to-remove`: signed away and still held. `not-asked`: the audit
 does not keep it, and nobody signed it away."""
-SHORT: tuple[State, ...] = ("overdue", "changed", "missing", "to-remove")
-"""States in which somebody has to do something that was due."""
+OPEN: tuple[State, ...] = ("overdue", "changed", "missing", "to-remove")
+"""States in which something is left undone."""
 
 
 class Covered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, order=True):
@@ -53,6 +53,8 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     justification: str
     ticket: str = ""
     signer: str
+    asked_at: Annotated[datetime, Meta(tz=True)]
+    """When the tenant was read that the question was made from."""
     signed_at: Annotated[datetime, Meta(tz=True)]
     """When the answer was imported."""
     next_review: date | None

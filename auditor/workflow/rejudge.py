@@ -17,9 +17,9 @@ from auditor.workflow.prepare import Prepared
 from auditor.workflow.run import judge
 
 NOT_JUDGED_AGAIN = (
-    "The decisions are taken from the audit as it stands and were not judged again, because the configuration that it "
-    "was made with is not at hand: whoever could edit the audit could put a grant into this plan. Give --config, "
-    "--policy, --feature and --app-id as to run."
+    "The decisions are taken from the audit as it stands and were not judged again, because the configuration or "
+    "the register of attestations that it was made with is not at hand: whoever could edit the audit could put a grant "
+    "into this plan. Give --config, --attestations, --policy, --feature and --app-id as to run."
 )
 
 
@@ -41,8 +41,8 @@ def judged_again(result: AuditResult, snapshot: Snapshot, judging: Judging, *, w
         RefusedError: it says something else than the audit does.
     """
     said, own = result.provenance, judging.prepared(result)
-    at_hand = (sha256(encode(snapshot)), own.rulebook.sha256, own.configuration_sha256)
-    if at_hand != (said.snapshot_sha256, said.rules_sha256, said.configuration_sha256):
+    at_hand = (sha256(encode(snapshot)), own.rulebook.sha256, own.configuration_sha256, own.attestations_sha256)
+    if at_hand != (said.snapshot_sha256, said.rules_sha256, said.configuration_sha256, said.attestations_sha256):
         return None
     anew, _ = judge(snapshot, own, only=judging.only)
     if {app.service_principal_id for app in result.apps} < {app.service_principal_id for app in anew.apps}:

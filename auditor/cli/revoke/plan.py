@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Configuration; default ./entra-audit.yaml if there is one."
 )
+@click.option("--attestations", type=click.Path(path_type=Path), metavar="FILE", help="As it was given to `run`.")
 @click.option("--demo", is_flag=True, help="Use the demo tenant's made-up configuration.")
 @click.option(
     "--only",
@@ -62,6 +63,7 @@ def command(
     config: Path | None,
     policy: str | None,
     features: tuple[str, ...],
+    attestations: Path | None,
     demo: bool,
     **values: Any,
 ) -> int:
@@ -83,7 +85,14 @@ def command(
 
     def prepared(result: AuditResult) -> Prepared:
         sample = demo_configuration(result.taken_at) if demo else None
-        return prepare(result.profile, config=config, policy=policy, features=features, sample=sample)
+        return prepare(
+            result.profile,
+            config=config,
+            policy=policy,
+            features=features,
+            sample=sample,
+            attestations=attestations,
+        )
 
     judging = Judging(prepared=prepared, only=app_ids(values.pop("app_ids")), config=config)
     snapshot, again = values.pop("snapshot"), values.pop("again")
