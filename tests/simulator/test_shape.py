@@ -29,6 +29,8 @@ ERROR = "#/components/schemas/microsoft.graph.ODataErrors.ODataError"
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 UNDESCRIBED = {"createdDateTime", "publisherName"}
 """Properties of a service principal that Graph returns and the description of v1.0 lacks."""
+EMPTY = {"description": "Success"}
+"""What Graph answers to a PATCH: 204 and no body, as its page of each update says; the description promises a body."""
 ITEMS = tuple(
     f"/{path}/{{{name}-id}}"
     for path, name in (
@@ -111,6 +113,9 @@ class Description:
 
     def __init__(self, path: Path) -> None:
         self.document: Json = _lenient(YAML(typ="safe").load(path))
+        for methods in self.document["paths"].values():
+            if "patch" in methods:
+                methods["patch"]["responses"]["204"] = EMPTY
         resource = DRAFT4.create_resource(self.document)
         self.registry = Registry().with_resource("urn:graph", resource)
 
