@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from auditor.model.attestation import Attestation
 from auditor.model.outcome import AuditResult, Finding, JudgedGrant, NotEvaluated, Policy, Waived, tally
 from auditor.model.trend import AppSummary, OpenFinding, RunSummary
 
@@ -34,7 +35,19 @@ def summarized(result: AuditResult, *, number: int, sha256: str) -> RunSummary:
         apps=_apps(result),
         findings=_findings(result),
         closed=sum(not one.still_open and one.evaluated for one in result.closed),
+        attestations=_attestations(result.grants),
     )
+
+
+def _attestations(held: Iterable[JudgedGrant]) -> dict[str, int]:
+    """Return the number of permissions by how they stand with those who answer for them; empty where nobody does."""
+    asked = {
+        (g.service_principal_id, g.kind, g.consent, g.resource_id, g.permission, attestation.state)
+        for one in held
+        for g, attestation in ((one.grant, one.attestation),)
+        if isinstance(attestation, Attestation)
+    }
+    return dict(sorted(Counter(state for *_, state in asked if state != "not-asked").items()))
 
 
 def _apps(result: AuditResult) -> tuple[AppSummary, ...]:

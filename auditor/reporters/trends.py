@@ -8,6 +8,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from auditor.model.attestation import State
 from auditor.model.outcome import Severity
 from auditor.model.trend import AppSummary, OpenFinding, RunSummary
 from auditor.reporters.chart import Chart, chart
@@ -17,6 +18,7 @@ MOST_FINDINGS = 200
 """Open findings that a tenant's table lists; the others are counted."""
 MOST_RUNS = 400
 """Runs that a tenant's table lists, newest first; the lines hold all."""
+_STATES: tuple[State, ...] = ("current", "due-soon", "overdue", "changed", "missing", "to-remove")
 _LOUD = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM)
 
 
@@ -158,8 +160,6 @@ def _attestations(runs: Sequence[RunSummary]) -> Chart | None:
     asked = [run for run in runs if run.attestations]
     if not asked:
         return None
-    names = dict.fromkeys(name for run in asked for name in run.attestations)
-    lines = [
-        (name, f"line-{place}", [run.attestations.get(name, 0) for run in asked]) for place, name in enumerate(names)
-    ]
+    names = [name for name in _STATES if any(name in run.attestations for run in asked)]
+    lines = [(name, name, [run.attestations.get(name, 0) for run in asked]) for name in names]
     return chart([run.taken_at for run in asked], lines)

@@ -169,7 +169,10 @@ def test_a_chart_of_next_to_nothing_is_one(values: list[int]) -> None:
 
 def rich() -> list[RunSummary]:
     first = run(1, findings=(finding(), finding(waived=True)), attestations={"current": 1})
-    return [first, run(2, findings=(finding(), finding(rule="b")), complete=False, closed=2, attestations={"due": 1})]
+    return [
+        first,
+        run(2, findings=(finding(), finding(rule="b")), complete=False, closed=2, attestations={"due-soon": 1}),
+    ]
 
 
 @pytest.mark.parametrize("text", [*HOSTILE[::7]], ids=range(len(HOSTILE[::7])))
