@@ -21,11 +21,13 @@ VERBS = {
     "doctor": "Try the sign-in, and say what an audit could read with it and what it would leave not evaluated.",
     "report": "Render an audit.json again, byte for byte the same.",
     "history": "List, show, prune and verify the runs that were kept.",
+    "evidence": "Pack a run for an auditor, and verify such a package on another machine.",
     "init": "Write entra-audit.yaml: what only the team knows.",
     "rules": "List, show and test the rules.",
     "permissions": "Show what a permission opens.",
     "schedule": "Write or install what starts the watch each day or week, and say how it stands.",
     "revoke": "Take permissions away: plan, change page, scripts, apply, verify, undo.",
+    "attest": "Have business owners sign for what is kept: give out, import, status.",
     "contain": "Make the emergency plan for one app: its sign-in is switched off.",
     "simulate": "Serve a snapshot as a Microsoft Graph tenant on this machine.",
 }

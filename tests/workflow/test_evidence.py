@@ -1,0 +1,500 @@
+"""An evidence package is verified on its own, and one byte of it that is another one is found."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from auditor.engine.rulebook import load_rulebook
+from auditor.errors import InputError, OutputError, UsageError
+from auditor.knowledge.data import data_dir, rules_sha256
+from auditor.model.canonical import sha256, to_gzip, to_json
+from auditor.model.configuration import Configuration
+from auditor.model.evidence import Manifest
+from auditor.model.history import HistoryHead
+from auditor.reporters.json import decode_audit
+from auditor.simulator.sample import sample
+from auditor.sources.snapshot_file import encode
+from auditor.workflow.evidence import (
+    AUDIT_JSON,
+    CHAIN,
+    CONFIGURATION,
+    SNAPSHOT_JSON,
+    Extras,
+    Found,
+    in_folder,
+    in_history,
+    make_package,
+    parts,
+)
+from auditor.workflow.evidence_archive import MANIFEST, pack
+from auditor.workflow.evidence_parts import SAMPLE, drawn_sample, readme
+from auditor.workflow.evidence_verify import Verified, verify_package
+from auditor.workflow.history import Chosen
+from auditor.workflow.keep import kept
+from auditor.workflow.prepare import Prepared
+from auditor.workflow.run import judge
+from tests.workflow.evidence import flipped, found, members, own, package, places, sealed, zipped
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the package of a run over the sample tenant."""
+    return package(tmp_path_factory.mktemp("evidence")).read_bytes()
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Callable[..., Verified]:
+    def verified(data: bytes, **options: object) -> Verified:
+        path = tmp_path / "looked-at.zip"
+        path.write_bytes(data)
+        return verify_package(path, **options)  # type: ignore[arg-type]
+
+    return verified
+
+
+def is_found(look: Callable[..., Verified], data: bytes) -> bool:
+    try:
+        return bool(look(data).faults)
+    except InputError:
+        return True
+
+
+def faults(found: Verified) -> dict[str, str]:
+    return {check.what: check.text for check in found.faults}
+
+
+def states(found: Verified) -> dict[str, str]:
+    return {check.what: check.state for check in found.checks}
+
+
+def test_a_package_holds_what_judging_it_again_takes(whole: bytes) -> None:
+    held = members(whole)
+    rules = {f"rules/{p.relative_to(data_dir('rules')).as_posix()}" for p in data_dir("rules").rglob("*.yaml")}
+    assert held.keys() == rules | {
+        "README.txt", "audit.json", "configuration.json", "ledger.csv", "manifest.json", "reports/findings.csv",
+        "reports/frameworks.csv", "reports/frameworks.html", "reports/grants.csv", "reports/report.html", "sample.csv",
+        "snapshot.json",
+    }  # fmt: skip
+    assert held[SNAPSHOT_JSON] == encode(sample())
+    assert held[AUDIT_JSON] == to_json(found().result)
+    manifest = msgspec.json.decode(held[MANIFEST], type=Manifest)
+    assert manifest.rules_sha256 == rules_sha256()
+    assert [m.name for m in manifest.members] == sorted(held.keys() - {MANIFEST})
+    assert all(m.sha256 == sha256(held[m.name]) for m in manifest.members)
+
+
+def test_a_package_is_verified(whole: bytes, look: Callable[..., Verified]) -> None:
+    seen = look(whole)
+    assert not seen.faults
+    assert states(seen) == {
+        "manifest.sig": "note", "chain.json": "note", "head": "note", "files": "ok", "audit.json": "ok",
+        "rules/": "ok", "reports/": "ok",
+    }  # fmt: skip
+    assert seen.manifest_sha256 == sha256(members(whole)[MANIFEST])
+
+
+def test_the_same_run_gives_the_same_package(whole: bytes, tmp_path: Path) -> None:
+    assert package(tmp_path).read_bytes() == whole
+
+
+def test_no_place_and_no_address_of_the_team_is_packed(tmp_path: Path) -> None:
+    """Of the configuration only what judges: not where a history lies, nor how a tenant is signed in to."""
+    told = own()
+    configuration = replace(told.configuration, history="/srv/secret-place/history.db")
+    where = make_package(
+        found(), lambda _: replace(told, configuration=configuration), Extras(), out=tmp_path / "e.zip"
+    ).path
+    assert b"secret-place" not in where.read_bytes()
+    configured = json.loads(members(where.read_bytes())[CONFIGURATION])
+    assert {key for key, value in configured.items() if value} <= {
+        "apps", "policies", "waivers", "accepted_gaps", "retention", "notify",
+    }  # fmt: skip
+
+
+def tampered(whole: bytes, positions: Callable[[int, int], tuple[int, ...]]) -> Iterator[tuple[str, bytes]]:
+    """Give the package with one byte changed in the file, and the same put together anew with sums that fit."""
+    held = members(whole)
+    for name, (begin, end) in places(whole).items():
+        for place in positions(begin, end):
+            yield name, flipped(whole, place, place % 8)
+            changed = {**held, name: flipped(held[name], place - begin, place % 8)}
+            yield name, zipped(changed)
+            yield name, pack(changed) if name != MANIFEST else flipped(whole, place)
+
+
+def told(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with capsys.disabled():
+        sys.stdout.write(f"\n{text}\n")
+
+
+def test_a_byte_changed_in_any_member_is_found(
+    whole: bytes, look: Callable[..., Verified], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the middle of each file; the slow test takes more places, and archives whose sums fit."""
+    tried = [(name, is_found(look, flipped(whole, (begin + end) // 2))) for name, (begin, end) in places(whole).items()]
+    told(capsys, f"{len(tried)} packages with one byte changed, {len(dict(tried))} members, all found")
+    assert len(dict(tried)) == len(members(whole))
+    assert [name for name, seen in tried if not seen] == []
+
+
+@pytest.mark.slow
+def test_bytes_changed_all_over_are_found(
+    whole: bytes, look: Callable[..., Verified], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """First, last and random bytes of each member; every byte of the archive's own heads and directory."""
+    draw = random.Random(5)
+    tried = [
+        (name, is_found(look, data)) for name, data in tampered(whole, lambda a, b: (a, b - 1, draw.randrange(a, b)))
+    ]
+    assert [name for name, seen in tried if not seen] == []
+    inside = {place for begin, end in places(whole).values() for place in range(begin, end)}
+    outside = [place for place in range(len(whole)) if place not in inside]
+    missed = [place for place in outside if not is_found(look, flipped(whole, place, draw.randrange(8)))]
+    told(capsys, f"{len(tried)} bytes in members, {len(outside)} bytes between them: {len(missed)} not found")
+    assert missed == []
+
+
+def rearranged(held: Mapping[str, bytes], names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Give packages with a member added, removed, renamed, swapped, emptied or longer, with sums that fit."""
+    for write in (zipped, pack):
+        for before, name in zip(["ledger.csv", *names], names, strict=False):
+            rest = {one: content for one, content in held.items() if one != name}
+            changes = (
+                rest,
+                {**rest, f"{name}.bak": held[name]},
+                {**held, f"{name}.bak": held[name]},
+                {**held, name: held[before], before: held[name]} if held[name] != held[before] else rest,
+                {**held, name: b""},
+                {**held, name: held[name] + b"\n"},
+            )
+            yield from ((name, write(change)) for change in changes if MANIFEST in change or write is zipped)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(("README.txt", AUDIT_JSON, MANIFEST, "rules/apps/zoom.yaml"), id="some"),
+        pytest.param((), id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_members_added_removed_renamed_and_swapped_are_found(
+    whole: bytes, look: Callable[..., Verified], capsys: pytest.CaptureFixture[str], names: tuple[str, ...]
+) -> None:
+    held = members(whole)
+    tried = [(name, is_found(look, data)) for name, data in rearranged(held, names or sorted(held))]
+    told(capsys, f"{len(tried)} packages with members added, removed, renamed, swapped, emptied or longer, all found")
+    assert [name for name, seen in tried if not seen] == []
+
+
+def test_each_fault_is_named(whole: bytes, look: Callable[..., Verified]) -> None:
+    held = members(whole)
+    changed = {**held, "ledger.csv": b"", "notes.txt": b"x"}
+    del changed["sample.csv"]
+    assert faults(look(pack(changed))).keys() == {"ledger.csv", "notes.txt", "sample.csv"}
+    assert "ledger.csv" in faults(look(flipped(whole, places(whole)["ledger.csv"][0] + 5)))
+    assert faults(look(zipped(held))).keys() == {"archive"}
+
+
+def test_a_forged_audit_is_found_by_judging_again(whole: bytes, look: Callable[..., Verified]) -> None:
+    """Whoever writes manifest and reports anew has to bring a snapshot that gives the audit."""
+    held = members(whole)
+    result = decode_audit(held[AUDIT_JSON], "")
+    grants = tuple(replace(one, decision="keep") for one in result.grants)
+    forged = replace(result, grants=grants, outcomes=())
+    data = {**held, AUDIT_JSON: to_json(forged), **parts(forged)}
+    seen = look(sealed(data, result_sha256=sha256(data[AUDIT_JSON])))
+    assert faults(seen) == {AUDIT_JSON: "Judged again, the snapshot gives another audit: grants, outcomes."}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reports/grants.csv",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("reports/report.html", "reports/frameworks.html", "sample.csv", "ledger.csv", "README.txt")
+        ),
+    ],
+)
+def test_a_forged_report_is_found_by_rendering_again(whole: bytes, look: Callable[..., Verified], name: str) -> None:
+    held = members(whole)
+    seen = look(sealed({**held, name: held[name] + b" "}))
+    assert faults(seen) == {name: "Rendered again from the audit, it has other bytes."}
+
+
+@pytest.mark.slow
+def test_another_version_s_reports_are_not_held_against_this_one_s(whole: bytes, look: Callable[..., Verified]) -> None:
+    held = members(whole)
+    seen = look(sealed({**held, "reports/report.html": b"<!doctype html>"}, tool_version="99.0"))
+    assert not seen.faults
+    assert states(seen)["reports/"] == "note"
+
+
+def test_a_forged_snapshot_is_found_by_its_head(whole: bytes, look: Callable[..., Verified], tmp_path: Path) -> None:
+    """A package that was made anew as a whole holds together; a head that was noted elsewhere tells it."""
+    snapshot = replace(sample(), clients=sample().clients[1:])
+    forged = package(tmp_path, Found(snapshot=snapshot, result=judge(snapshot, own())[0])).read_bytes()
+    assert not look(forged).faults
+    assert faults(look(forged, head="ab" * 32)).keys() == {"head"}
+    assert faults(look(whole, head="ab" * 32)).keys() == {"head"}
+
+
+def of_other_rules(tmp_path: Path, change: Callable[[str], str]) -> dict[str, bytes]:
+    """Return the members of a package whose rules are others than this installation's."""
+    run, team = found(), own()
+    held = members(package(tmp_path, run).read_bytes())
+    name = "rules/checks/owners.yaml"
+    held[name] = change(held[name].decode()).encode()
+    root = tmp_path / "rules"
+    for one, content in held.items():
+        if one.startswith("rules/"):
+            (tmp_path / one).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / one).write_bytes(content)
+    try:
+        book = load_rulebook("zoom", root)
+    except Exception:  # noqa: BLE001 - a rule that no version can load has no audit either
+        return held
+    result, _ = judge(run.snapshot, replace(team, rulebook=book))
+    held |= {AUDIT_JSON: to_json(result), **parts(result)}
+    held["README.txt"] = readme(result, [one for one in held if one != "README.txt"])
+    return held
+
+
+def test_a_package_is_judged_by_its_own_rules_and_says_that_they_are_others(
+    look: Callable[..., Verified], tmp_path: Path
+) -> None:
+    held = of_other_rules(tmp_path, lambda text: text.replace("severity:", "severity: low # ", 1))
+    changed = {"result_sha256": sha256(held[AUDIT_JSON]), "rules_sha256": rules_sha256(tmp_path / "rules")}
+    assert changed["rules_sha256"] != rules_sha256()
+    seen = look(sealed(held, **changed))
+    assert not seen.faults
+    assert states(seen)["rules/"] == "note"
+    assert states(seen)[AUDIT_JSON] == "ok"
+
+
+@pytest.mark.slow
+def test_rules_that_this_version_cannot_load_are_a_fault_with_advice(
+    look: Callable[..., Verified], tmp_path: Path
+) -> None:
+    held = of_other_rules(tmp_path, lambda text: text.replace("when: ", "when: app.fact_of_tomorrow && ", 1))
+    seen = look(sealed(held, rules_sha256=rules_sha256(tmp_path / "rules"), tool_version="99.0"))
+    assert "Install entra-auditor 99.0" in faults(seen)[AUDIT_JSON]
+    assert "fact_of_tomorrow" in faults(seen)[AUDIT_JSON]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (CONFIGURATION, b"{"),
+        (CONFIGURATION, b'{"apps":{"zoom":{"policy":"none-such"}}}\n'),
+        (SNAPSHOT_JSON, b"{}"),
+        (AUDIT_JSON, b"[]"),
+        ("plan.json", b"{}"),
+        ("journal.jsonl", b"\xff\n"),
+        ("chain.json", b"{}"),
+        ("chain.json", b"[]"),
+        ("attestations.json", b"{}"),
+        ("rules/apps/zoom.yaml", b"- 1\n"),
+    ],
+)
+def test_a_sealed_package_of_nonsense_is_a_fault_and_no_crash(
+    whole: bytes, look: Callable[..., Verified], name: str, content: bytes
+) -> None:
+    hashes = {
+        CONFIGURATION: "configuration_sha256",
+        SNAPSHOT_JSON: "snapshot_sha256",
+        AUDIT_JSON: "result_sha256",
+        "attestations.json": "attestations_sha256",
+    }
+    held = {**members(whole), name: content}
+    assert look(sealed(held, **({hashes[name]: sha256(content)} if name in hashes else {}))).faults
+
+
+def test_the_manifest_has_to_be_readable(whole: bytes, look: Callable[..., Verified]) -> None:
+    held = members(whole)
+    for content in (b"{", b"{}", held[MANIFEST].replace(b'"version":1', b'"version":2'), held[MANIFEST] + b" "):
+        seen = look(pack({**held, MANIFEST: content}))
+        assert seen.manifest is None
+        assert faults(seen).keys() == {MANIFEST}
+
+
+# What a package is made of
+
+
+def reported(folder: Path, **history: object) -> Path:
+    """Write what `run` leaves in a folder."""
+    run = found()
+    folder.mkdir()
+    (folder / "audit.json").write_bytes(to_json(replace(run.result, **history)))
+    (folder / "snapshot.json.gz").write_bytes(to_gzip(encode(run.snapshot)))
+    return folder
+
+
+def test_a_folder_of_reports_is_packed(whole: bytes, tmp_path: Path) -> None:
+    assert package(tmp_path, in_folder(reported(tmp_path / "report"))).read_bytes() == whole
+
+
+def test_an_edited_audit_is_not_packed(tmp_path: Path) -> None:
+    run = found()
+    edited = replace(run, result=replace(run.result, headline="Nothing to see."))
+    with pytest.raises(InputError, match="gives another audit"):
+        package(tmp_path, edited)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda p: replace(p, configuration=Configuration(), configuration_sha256=""), "another configuration"),
+        (lambda p: replace(p, attestations_sha256="0" * 64), "another register"),
+        (lambda p: replace(p, rulebook=replace(p.rulebook, sha256="0" * 64)), "another rules"),
+    ],
+    ids=["configuration", "register", "rules"],
+)
+def test_what_the_audit_was_not_made_with_is_refused(
+    tmp_path: Path, change: Callable[[Prepared], Prepared], what: str
+) -> None:
+    with pytest.raises(InputError, match=what) as caught:
+        make_package(found(), lambda _: change(own()), Extras(), out=tmp_path / "e.zip")
+    assert caught.value.advice
+
+
+def test_another_run_s_snapshot_is_refused(tmp_path: Path) -> None:
+    run = found()
+    with pytest.raises(InputError, match="another snapshot"):
+        package(tmp_path, replace(run, snapshot=replace(run.snapshot, clients=())))
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        in_folder(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        package(tmp_path / "file" / "folder")
+
+
+@pytest.mark.slow
+def test_an_audit_of_named_apps_is_judged_again_for_these(look: Callable[..., Verified], tmp_path: Path) -> None:
+    snapshot = sample()
+    only = frozenset({snapshot.clients[0].service_principal.app_id})
+    run = Found(snapshot=snapshot, result=judge(snapshot, own(), only=only)[0])
+    path = make_package(run, lambda _: own(), Extras(), only=only, out=tmp_path / "e.zip").path
+    assert not look(path.read_bytes()).faults
+    with pytest.raises(InputError, match="another audit"):
+        package(tmp_path, run)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Found]:
+    """Return a history of two runs over the sample tenant, and the second as it was kept."""
+    where = str(tmp_path_factory.mktemp("history") / "history.db")
+    first = replace(sample(), clients=sample().clients[:-1], taken_at=sample().taken_at.replace(day=1))
+    kept(judge(first, own())[0], encode(first), where)
+    kept(found().result, encode(found().snapshot), where)
+    return where, in_history(where, 2, Chosen())
+
+
+def test_a_kept_run_is_packed_with_its_chain_and_the_run_before(
+    history: tuple[str, Found], look: Callable[..., Verified], tmp_path: Path
+) -> None:
+    where, run = history
+    assert in_history(where, 2, Chosen()) == run
+    data = package(tmp_path, run).read_bytes()
+    held = members(data)
+    assert held.keys() >= {CHAIN, "previous/snapshot.json", "previous/audit.json"}
+    seen = look(data, head=run.head.upper())
+    assert not seen.faults
+    assert states(seen) | {"chain.json": "ok", "head": "ok"} == states(seen)
+    assert faults(look(data, head="0" * 64)).keys() == {"head"}
+
+
+def test_a_folder_of_a_kept_run_gives_the_same_package(history: tuple[str, Found], tmp_path: Path) -> None:
+    where, run = history
+    head = HistoryHead(number=2, sha256=run.head, previous_run=1)
+    folder = reported(tmp_path / "report", history=head)
+    assert in_folder(folder, where) == run
+    alone = in_folder(folder)
+    assert (alone.run, alone.head, alone.entries) == (2, run.head, ())
+
+
+def chains(data: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Give packages whose chain or earlier run is another one, each sealed by somebody who knows the format."""
+    entries = json.loads(data[CHAIN])
+    for name, other in {
+        "first dropped": entries[1:],
+        "last dropped": entries[:1],
+        "swapped": entries[::-1],
+        "doubled": [*entries, entries[-1]],
+        "altered": [{**entries[0], "snapshot_sha256": "0" * 64}, entries[1]],
+        "other tenant": [{**entry, "tenant_id": "x"} for entry in entries],
+    }.items():
+        yield name, {**data, CHAIN: to_json(other)}
+    yield "another run before", {**data, "previous/audit.json": data[AUDIT_JSON]}
+    yield "half a run before", {name: content for name, content in data.items() if name != "previous/audit.json"}
+
+
+def test_an_altered_chain_is_found(history: tuple[str, Found], look: Callable[..., Verified], tmp_path: Path) -> None:
+    held = members(package(tmp_path, history[1]).read_bytes())
+    for name, changed in chains(held):
+        assert "chain.json" in faults(look(sealed(changed))), name
+
+
+def test_a_run_that_is_not_there_is_an_error(history: tuple[str, Found], tmp_path: Path) -> None:
+    where, _ = history
+    with pytest.raises(UsageError, match="no run 7"):
+        in_history(where, 7, Chosen())
+    folder = reported(tmp_path / "report")
+    with pytest.raises(InputError, match="not in the history"):
+        in_folder(folder, where)
+
+
+# The sample
+
+
+def test_the_sample_takes_each_app_and_each_decision_first() -> None:
+    result = found().result
+    drawn = drawn_sample(result.grants, result.provenance.snapshot_sha256)
+    assert len(drawn) == SAMPLE < len(result.grants)
+    assert {g.grant.service_principal_id for g in drawn} == {g.grant.service_principal_id for g in result.grants}
+    assert {g.decision for g in drawn} == {g.decision for g in result.grants}
+    assert len({id(g) for g in drawn}) == len(drawn)
+
+
+def test_the_snapshot_draws_the_sample_and_nobody_else() -> None:
+    """The order of the grants does not count; another snapshot draws another sample; few grants are all drawn."""
+    grants = found().result.grants
+    assert drawn_sample(grants, "a") == drawn_sample(grants[::-1], "a")
+    assert drawn_sample(grants, "a") != drawn_sample(grants, "b")
+    assert set(map(id, drawn_sample(grants[:9], "a"))) == set(map(id, grants[:9]))
+    assert drawn_sample((), "a") == ()
+
+
+def test_each_sampled_grant_says_where_to_look_and_leaves_room_for_what_was_seen(whole: bytes) -> None:
+    text = members(whole)["sample.csv"].decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == SAMPLE
+    for row in rows:
+        assert row["graph_request"].startswith("GET /v1.0/")
+        assert row["portal_url"].startswith("https://entra.microsoft.com/")
+        assert row["what_you_saw"] == row["as_reported"] == row["who"] == row["when"] == ""
+
+
+def test_the_ledger_and_the_way_in_say_what_was_not_read(whole: bytes) -> None:
+    held = members(whole)
+    result = decode_audit(held[AUDIT_JSON], "")
+    assert len(held["ledger.csv"].decode().splitlines()) == len(result.ledger) + 1
+    told = held["README.txt"].decode()
+    assert ("INCOMPLETE" in told) == (not result.complete)
+    assert "evidence verify" in told
+    assert sha256(held[SNAPSHOT_JSON]) in told
