@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from msgspec import UNSET, UnsetType
 
+from auditor.cli.changes import change_lines
 from auditor.model.history import HistoryHead
 from auditor.model.outcome import AuditResult, ClosedFinding, Decision, Severity
 from auditor.model.text import count
@@ -26,7 +27,7 @@ NARROWEST = 20
 """Columns that a text gets however narrow the terminal is."""
 
 TOP = 5
-"""Kinds of finding that the summary names."""
+"""Kinds of finding, and changes under one head, that the summary names."""
 
 _DECISION_STYLES = {
     "keep": "green",
@@ -50,13 +51,18 @@ def print_summary(result: AuditResult, paths: Sequence[Path], console: Console) 
 
     Everything is printed as rich Text, never as markup, and without control, bidi or zero-width characters.
     """
-    for indent, line in _lines(result):
-        for part in line.wrap(console, max(console.width - indent, NARROWEST)) or [line]:
-            part.rstrip()
-            console.print(" " * indent, part, sep="", markup=False, highlight=False, soft_wrap=True)
+    print_lines(_lines(result), console)
     for path in paths:
         console.print(f"Written: {prose(str(path))}", markup=False, highlight=False, emoji=False, soft_wrap=True)
     console.print(f"Next: {_next(result, paths)}", markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def print_lines(lines: Iterable[Line], console: Console) -> None:
+    """Print lines, each wrapped behind its own indentation."""
+    for indent, line in lines:
+        for part in line.wrap(console, max(console.width - indent, NARROWEST)) or [line]:
+            part.rstrip()
+            console.print(" " * indent, part, sep="", markup=False, highlight=False, soft_wrap=True)
 
 
 def _lines(result: AuditResult) -> list[Line]:
@@ -69,7 +75,16 @@ def _lines(result: AuditResult) -> list[Line]:
     shown = page(result)
     for block in shown.blocks:
         lines += [_line(0), *_app(block)]
-    return [*lines, _line(0), *_findings(shown), *_closed(result.closed), *_kept(result.history), _line(0)]
+    since = change_lines(result.drift, most=TOP) if result.drift else ()
+    return [
+        *lines,
+        _line(0),
+        *_findings(shown),
+        *_closed(result.closed),
+        *since,
+        *_kept(result.history),
+        _line(0),
+    ]
 
 
 def _app(block: AppBlock) -> list[Line]:
@@ -140,7 +155,7 @@ def _kept(head: HistoryHead | UnsetType) -> list[Line]:
         return []
     taken = head.previous_taken_at
     before = f"after run {head.previous_run} of {when(taken)}" if taken else "the first that is kept"
-    return [_line(0, (f"Kept as run {head.number}", "bold"), (f", {before}: {head.sha256}", ""))]
+    return [_line(0, (f"Kept as run {head.number}", "bold"), (f", {before}: {prose(head.sha256)}", ""))]
 
 
 def _next(result: AuditResult, paths: Sequence[Path]) -> str:

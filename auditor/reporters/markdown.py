@@ -7,13 +7,17 @@ code spans, where nothing lives; the rest is escaped. No line begins with a tena
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from auditor.reporters.text import prose
+from auditor.model.text import count
+from auditor.reporters.text import cut, prose
 
 _ALIVE = re.compile(r"[@#$]|:(?!$)|\w[./\\]\w|www", re.IGNORECASE)
 _MARKS = re.compile(r"[\\`*_\[\]{}|~]")
 _FIRST = re.compile(r"^([-+=]|\d+(?=[.)]))")
+LONGEST_CELL = 200
+"""Characters of one cell of a table; longer ones are cut."""
+
 _TAIL = re.compile(r"[.,;:)]*$")
 
 
@@ -40,6 +44,23 @@ def block(lines: Iterable[str]) -> str:
 def items(lines: Iterable[str], mark: str = "-") -> str:
     """Return lines of Markdown as a list."""
     return "\n".join(f"{mark} {line}" for line in lines)
+
+
+def cell(value: str) -> str:
+    """Return sentences as one cell of a table; readers differ on bars behind backslashes, so each is a broken bar."""
+    shown = prose(cut(" ".join(value.split()), LONGEST_CELL).replace("|", "\N{BROKEN BAR}"))
+    return " ".join(_word(word) for word in shown.split())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], longest: int) -> str:
+    """Return a table of Markdown cells, of at most about `longest` characters, with a word of the rows left out."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    size, shown = 0, 0
+    while shown < len(lines) and size + len(lines[shown]) <= longest:
+        size += len(lines[shown])
+        shown += 1
+    left = [f"\nAnd {count(len(lines) - shown, 'more row')}: see the other reports."] if shown < len(lines) else []
+    return "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines[:shown], *left])
 
 
 def _word(word: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from auditor.model.attestation import Attestation
 from auditor.model.grant import Grant
 from auditor.model.outcome import (
     AcceptedGap,
@@ -30,6 +31,7 @@ from auditor.model.outcome import (
     Waiver,
 )
 from auditor.model.snapshot import LedgerEntry
+from tests.reporters.sample_drift import sample_drift, sample_head
 
 TAKEN = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 GUIDE = "https://library.zoom.com/admin-corner/third-party-integrations/microsoft-365-calendaring-field-guide/connecting-personal-calendars-with-microsoft-365"
@@ -310,6 +312,18 @@ def grants() -> tuple[JudgedGrant, ...]:
     )
 
 
+def signed(held: tuple[JudgedGrant, ...]) -> tuple[JudgedGrant, ...]:
+    """Return the grants with what an owner signed on the second one."""
+    attestation = Attestation(
+        state="current",
+        signer="Alex Wilber",
+        signed_at=datetime(2026, 10, 1, 8, 0, tzinfo=UTC),
+        next_review=date(2027, 1, 1),
+        text="Kept by Alex Wilber until the review of 1 Jan 2027.",
+    )
+    return (held[0], replace(held[1], attestation=attestation), *held[2:])
+
+
 def many(number: int) -> tuple[JudgedGrant, ...]:
     """Return `number` distinct grants that no line of a table may group or fold."""
     base = [held for held in grants() if held.grant.consent != "Principal" and held.access != "sign-in"]
@@ -588,7 +602,8 @@ def closed() -> tuple[ClosedFinding, ...]:
 
 def sample_result(**more: Any) -> AuditResult:
     """Return the sample audit; `more` overrides its fields."""
-    held = grants()
+    held = signed(grants())
+    found = [outcome for outcome in outcomes(held) if isinstance(outcome, Finding)]
     values: dict[str, Any] = {
         "tenant_id": guid("tenant"),
         "tenant_name": "Contoso (sample)",
@@ -653,6 +668,8 @@ def sample_result(**more: Any) -> AuditResult:
         "ledger": ledger(),
         "notes": ("The audit log reaches back 30 days; older consents have no name.",),
         "closed": closed(),
+        "drift": sample_drift(held, found, waivers()[0], tenant_id=guid("tenant"), after=TAKEN),
+        "history": sample_head(),
         "provenance": Provenance(
             tool_version="0.1.0",
             snapshot_sha256="ab" * 32,
