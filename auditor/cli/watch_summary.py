@@ -11,7 +11,6 @@ import click
 from auditor.model.text import count
 from auditor.model.watch import Watch, WatchedAudit
 from auditor.reporters.text import prose
-from auditor.reporters.watch_page import changes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,4 +61,4 @@ def _said(audit: WatchedAudit) -> str:
 def _since(audit: WatchedAudit) -> str:
     assert audit.change  # noqa: S101 - what it is called for
     new = ", ".join(f"{number:,} {severity}" for severity, number in audit.change.new_findings.items())
-    return f"new {new}; {changes(audit.change)}" if new else changes(audit.change)
+    return "; ".join(filter(None, (f"new {new}" if new else "", audit.change.words))) or "nothing changed"

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from auditor.model.history import HistoryHead
 from auditor.model.outcome import Decision, Severity
+from auditor.model.text import count, listed
 
 SCHEMA = "entra-auditor/watch"
 VERSION = 1
@@ -30,6 +31,8 @@ class Change(Struct, frozen=True, kw_only=True):
     new_findings: dict[Severity, int]
     """New ones and returned ones."""
     closed_findings: int
+    waived_findings: int
+    """Findings that a waiver covers now."""
     no_longer_evaluated: int
     """Findings that were there, and of which the newer audit cannot say."""
     waivers: int
@@ -38,7 +41,25 @@ class Change(Struct, frozen=True, kw_only=True):
     @property
     def none(self) -> bool:
         """Nothing changed."""
-        return not any((*(getattr(self, name) for name in self.__struct_fields__),))
+        return not any(getattr(self, name) for name in self.__struct_fields__)
+
+    @property
+    def words(self) -> str:
+        """What changed, new findings left out: `2 permissions came and 1 permission went; 1 change of apps`."""
+        moved = [
+            *([f"{count(self.granted, 'permission')} came"] if self.granted else []),
+            *([f"{count(self.gone, 'permission')} went"] if self.gone else []),
+            *([f"{count(self.judged_anew, 'permission')} judged anew"] if self.judged_anew else []),
+        ]
+        others = (
+            (self.closed_findings, "finding", "closed"),
+            (self.waived_findings, "finding", "waived"),
+            (self.no_longer_evaluated, "finding", "no longer evaluated"),
+            (self.apps, "change", "of apps"),
+            (self.waivers, "change", "of waivers"),
+        )
+        told = [f"{count(number, noun)} {what}" for number, noun, what in others if number]
+        return "; ".join([*([listed(moved)] if moved else []), *told])
 
 
 class WatchedAudit(Struct, frozen=True, kw_only=True):

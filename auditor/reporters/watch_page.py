@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from typing import get_args
 
 from auditor.model.canonical import to_json
 from auditor.model.outcome import Decision, Severity
-from auditor.model.text import count, listed
-from auditor.model.watch import Change, Watch, WatchedAudit
+from auditor.model.watch import Watch, WatchedAudit
 from auditor.reporters.csv import table
 from auditor.reporters.environment import rendered
 
@@ -38,32 +37,8 @@ def watch_html(watch: Watch) -> bytes:
         new=_sum(audit.change.new_findings for audit in watch.audits if audit.change),
         compared=[audit for audit in watch.audits if audit.change],
         severities=list(Severity),
-        changes=changes,
         order=get_args(Decision),
     )
-
-
-def changes(change: Change) -> str:
-    """Return what changed in words: `2 permissions came, 1 went; 1 app changed`."""
-    return "; ".join(_changes(change)) or "nothing changed"
-
-
-def _changes(change: Change) -> Iterator[str]:
-    moved = [
-        *([f"{count(change.granted, 'permission')} came"] if change.granted else []),
-        *([f"{count(change.gone, 'permission')} went"] if change.gone else []),
-        *([f"{change.judged_anew:,} judged anew"] if change.judged_anew else []),
-    ]
-    if moved:
-        yield listed(moved)
-    if change.closed_findings:
-        yield f"{count(change.closed_findings, 'finding')} closed"
-    if change.no_longer_evaluated:
-        yield f"{count(change.no_longer_evaluated, 'finding')} can no longer be evaluated"
-    if change.apps:
-        yield f"{count(change.apps, 'change')} of apps"
-    if change.waivers:
-        yield f"{count(change.waivers, 'change')} of waivers"
 
 
 def _sum(counted: Iterable[dict[Severity, int]]) -> dict[Severity, int]:

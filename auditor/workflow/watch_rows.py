@@ -56,6 +56,7 @@ def _change(drift: Drift) -> Change:
         apps=len(drift.apps),
         new_findings={severity: new[severity] for severity in Severity if new[severity]},
         closed_findings=findings["closed"],
+        waived_findings=findings["waived"],
         no_longer_evaluated=findings["no-longer-evaluated"],
         waivers=len(drift.waivers),
     )

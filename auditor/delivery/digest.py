@@ -1,0 +1,175 @@
+"""What a chat is told of a watch: a title and a few lines of plain text, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from auditor.delivery.inert import inert, permission
+from auditor.model.drift import Act, Drift, GrantChange
+from auditor.model.outcome import Decision, Severity
+from auditor.model.text import count, listed, moment, visible
+from auditor.model.watch import Watch, WatchedAudit
+
+TITLE = 80
+"""Characters of a title at most."""
+BODY = 1_800
+"""Characters of a body at most."""
+_WHY = 300
+"""Characters of a reason at most."""
+_PATH = 300
+_CAME = ("added", "granted-again", "widened")
+_WENT = ("removed", "narrowed")
+_FIRST: tuple[Decision, ...] = ("revoke", "replace", "revoke-after", "ask", "keep-and-scope", "keep")
+"""Decisions on what came, the worst first."""
+
+Told = tuple[WatchedAudit, Drift | None]
+Ranked = tuple[int, int, int, str]
+"""Kind of line, rank within it, place of the audit, and the line."""
+
+
+class Digest(Struct, frozen=True, kw_only=True):
+    """A message."""
+
+    title: str
+    body: str
+    tone: Literal["failure", "warning", "info"]
+
+
+def worth_telling(watch: Watch, *, unchanged: bool) -> bool:
+    """Tell whether anybody has to know: something failed, is not known, changed, or is watched for the first time."""
+    begun = any(audit.begun for audit in watch.audits)
+    return bool(unchanged or watch.unknown or watch.changed or begun)
+
+
+def digest(told: Sequence[Told], *, exit_code: int, where: str, names: bool) -> Digest:
+    """Return the message about a watch.
+
+    Args:
+        told: each audit with what changed in it.
+        exit_code: of the watch.
+        where: where the report lies, as the team wrote it.
+        names: people may be named.
+    """
+    audits = [audit for audit, _ in told]
+    new = _new(audits)
+    bad = [audit for audit in audits if audit.state != "complete"]
+    lines = [line for *_, line in sorted(_ranked(told, names=names))]
+    tail = f"Exit code {exit_code}. Report: {_path(where)}"
+    return Digest(
+        title=_title(audits, new),
+        body=_body(lines or ["Nothing changed."], tail),
+        tone="failure" if bad else "warning" if new else "info",
+    )
+
+
+def digest_of_error(words: str, *, exit_code: int, names: bool) -> Digest:
+    """Return the message about a watch that came to no report at all; `words` say why."""
+    line = f"The watch could not run: {inert(words, names=names, longest=_WHY)}"
+    return Digest(title="entra-audit: the watch failed", body=_body([line], f"Exit code {exit_code}."), tone="failure")
+
+
+def _title(audits: Sequence[WatchedAudit], new: dict[Severity, int]) -> str:
+    failed = sum(audit.state == "failed" for audit in audits)
+    incomplete = sum(audit.state == "incomplete" for audit in audits)
+    came, went = (sum(getattr(a.change, name) for a in audits if a.change) for name in ("granted", "gone"))
+    parts = [
+        *([f"{failed} failed"] if failed else []),
+        *([f"{incomplete} INCOMPLETE"] if incomplete else []),
+        *([f"{count(sum(new.values()), 'new finding')}, worst {next(iter(new))}"] if new else []),
+        *([f"{came} came"] if came else []),
+        *([f"{went} went"] if went else []),
+    ]
+    changed = any(audit.change and not audit.change.none for audit in audits)
+    begun = any(audit.begun for audit in audits)
+    rest = "changes" if changed else "watching has begun" if begun else "nothing changed"
+    title = f"entra-audit: {', '.join(parts) or rest}"
+    return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
+
+
+def _new(audits: Iterable[WatchedAudit]) -> dict[Severity, int]:
+    """Return the number of new findings by severity, the worst first."""
+    changes = [audit.change for audit in audits if audit.change]
+    counted = {severity: sum(change.new_findings.get(severity, 0) for change in changes) for severity in Severity}
+    return {severity: number for severity, number in counted.items() if number}
+
+
+def _body(lines: Sequence[str], tail: str) -> str:
+    """Return as many lines as fit, how many did not, and the last line."""
+    left = BODY - len(tail) - len("\n\nand 1,000,000 more lines: see the report\n")
+    fitting: list[str] = []
+    for line in lines:
+        left -= len(line) + 1
+        if left < 0:
+            break
+        fitting.append(line)
+    more = len(lines) - len(fitting)
+    return "\n".join([*fitting, *([f"and {count(more, 'more line')}: see the report"] if more else []), "", tail])
+
+
+def _path(where: str) -> str:
+    shown = visible(" ".join(where.split()))
+    return shown if len(shown) <= _PATH else f"…{shown[1 - _PATH :]}"
+
+
+def _ranked(told: Sequence[Told], *, names: bool) -> Iterator[Ranked]:
+    for place, (audit, drift) in enumerate(told):
+        name = f"{audit.tenant} ({inert(audit.app_title, names=names)})"
+        if audit.state == "failed":
+            yield 0, 0, place, f"FAILED {name}: {inert(' '.join(audit.why), names=names, longest=_WHY)}"
+        elif audit.state == "incomplete":
+            more = f" and {count(len(audit.why) - 1, 'more reason')}" if len(audit.why) > 1 else ""
+            why = inert("".join(audit.why[:1]), names=names, longest=_WHY)
+            yield 1, 0, place, f"INCOMPLETE {name}: {why}{more}"
+        if audit.begun:
+            found = ", ".join(f"{number:,} {severity}" for severity, number in audit.findings.items()) or "none"
+            yield 6, 0, place, f"{name}: watching has begun. Findings: {found}."
+        if audit.change and not audit.change.none:
+            yield 2, 0, place, f"{name}: {_changed(audit)}"
+        if drift:
+            yield from _details(drift, place, audit.tenant, names=names)
+
+
+def _changed(audit: WatchedAudit) -> str:
+    assert audit.change  # noqa: S101 - what it is called for
+    new = listed([f"{number:,} {severity}" for severity, number in audit.change.new_findings.items()])
+    return "; ".join(filter(None, (f"new findings: {new}" if new else "", audit.change.words)))
+
+
+def _details(drift: Drift, place: int, tenant: str, *, names: bool) -> Iterator[Ranked]:
+    def shown(text: str) -> str:
+        return inert(text, names=names)
+
+    for found in drift.findings:
+        if found.what in ("new", "returned"):
+            what = f", {permission(found.permission, names=names)}" if found.permission else ""
+            line = f"{tenant}: {found.what}, {found.severity}: {shown(found.title)} ({shown(found.app_name)}{what})"
+            yield 3, Severity(found.severity).rank, place, line
+    for change in drift.grants:
+        if change.what in _CAME:
+            decision = change.decision if change.decision in get_args(Decision) else ""
+            rank = _FIRST.index(decision) if decision else 0
+            yield 4, rank, place, f"{tenant}: came: {_grant(change, names=names)}{f', {decision}' if decision else ''}"
+        elif change.what in _WENT:
+            yield 5, 0, place, f"{tenant}: went: {_grant(change, names=names)}"
+
+
+def _grant(change: GrantChange, *, names: bool) -> str:
+    grant = change.after or change.before
+    assert grant  # noqa: S101 - a change is of something
+    how = "" if change.what in ("added", "removed") else f" ({change.what.replace('-', ' ')})"
+    unsure = "" if change.certain else ", not certain"
+    kind = f" ({grant.kind})"
+    value = permission(grant.permission, names=names)
+    return f"{value}{kind} of {inert(grant.app_name, names=names)}{how}{_who(change.acts, names=names)}{unsure}"
+
+
+def _who(acts: Sequence[Act], *, names: bool) -> str:
+    """Return when it was done, and by whom where people may be named."""
+    if not acts:
+        return ""
+    act = max(acts, key=lambda act: (act.at, act.id))
+    by = f" by {inert(act.actor, names=True)}" if names and act.actor else ""
+    return f"{by} on {moment(act.at).replace(':', chr(0xA789))}"
