@@ -14,7 +14,7 @@ pytest_plugins = ["tests.calls_seen"]
 
 OUTSIDE_INFLUENCE = re.compile(
     r"(AZURE|ARM|MSAL|IDENTITY|MSI|IMDS|ACTIONS|ENTRA_AUDIT|OTEL)_.*|.*_PROXY|MSAL.*|SSL_CERT_.*|(REQUESTS_CA|CURL_CA)_BUNDLE|"
-    r"BROWSER|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR.*",
+    r"PG[A-Z]+|XDG_DATA_HOME|BROWSER|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR.*",
     re.IGNORECASE,
 )
 """Variables by which a developer's shell would sign in, redirect or restyle the program under test."""

@@ -26,6 +26,7 @@ PATIENCE = 60
 """Seconds to wait for another process that is writing."""
 _SILENCE = 2 * PATIENCE
 """Seconds without an answer of PostgreSQL after which it is given up."""
+_SIGN_IN = " The password comes from PGPASSWORD, or the file that PGPASSFILE names."
 _WRITES = "entra_audit_writes"
 
 
@@ -51,13 +52,13 @@ class Database:
         """
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if self._postgres else {}
         try:
-            with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            with self._connect(options) as connection, connection.begin():
                 yield connection
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, TimeoutError) as error:
             raise InputError(
                 f"The history cannot be read: {_reason(error)}.",
                 where=self.where,
-                advice="Check the place and your right to it.",
+                advice=f"Check the place and your right to it.{_SIGN_IN if self._postgres else ''}",
             ) from None
 
     @contextmanager
@@ -70,18 +71,27 @@ class Database:
             OutputError: it cannot be written.
         """
         try:
-            options = {_WRITES: True}
-            with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            with self._connect({_WRITES: True}) as connection, connection.begin():
                 if self._postgres:
                     connection.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
                     key = int.from_bytes(hashlib.sha256(lock.encode()).digest()[:8], signed=True)
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
                 yield connection
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, TimeoutError) as error:
             raise OutputError(
                 f"The history cannot be written: {_reason(error)}.",
                 where=self.where,
-                advice="Nothing of this run was kept. Check the place, its free space and your right to write there.",
+                advice="Check the place, its free space and your right to write there.",
+            ) from None
+
+    def _connect(self, options: dict[str, Any]) -> sa.Connection:
+        try:
+            return self._engine.connect().execution_options(**options)
+        except OSError as error:  # pg8000 passes on what a TLS handshake raises.
+            raise InputError(
+                f"The history cannot be reached: {error.strerror or error}.",
+                where=self.where,
+                advice="Check the host, its certificate and PGSSLROOTCERT.",
             ) from None
 
 
@@ -104,12 +114,12 @@ def opened(location: str, *, create: bool) -> Iterator[Database]:
     database = Database(engine, place.where if isinstance(place, Postgres) else str(place))
     try:
         with database.reading() as connection:
-            found = version(connection, where=database.where)
+            found = version(connection, where=database.where, newest=len(MIGRATIONS))
         if not found and not create:
             raise _absent(database.where)
         if create or found < len(MIGRATIONS):
             with database.writing("schema") as connection:
-                migrate(connection, where=database.where)
+                migrate(connection, where=database.where, migrations=MIGRATIONS)
         yield database
     finally:
         engine.dispose()
@@ -165,12 +175,12 @@ def _postgres(to: Postgres) -> sa.Engine:
             advice='Install it: pip install "entra-auditor[postgresql]"',
         ) from error
     arguments: dict[str, Any] = {"ssl_context": _tls(to), "timeout": _SILENCE, "application_name": "entra-audit"}
+    arguments["password"] = password(to, os.environ) or ""  # None makes the driver stumble where it is asked for one.
     if to.socket:
         arguments["unix_sock"] = to.socket
     url = sa.URL.create(
         "postgresql+pg8000",
         username=to.user,
-        password=password(to, os.environ),
         host=to.host if not to.socket else None,
         port=to.port if not to.socket else None,
         database=to.database,
@@ -190,11 +200,21 @@ def _tls(to: Postgres) -> ssl.SSLContext | bool:
     return to.ssl_mode == "require"
 
 
-def _reason(error: sa.exc.SQLAlchemyError) -> str:
-    """Return the database's own words, on one line."""
-    cause = getattr(error, "orig", None) or error
-    told = cause.args[0] if cause.args else cause
-    words = told.get("M", "") if isinstance(told, dict) else str(told)
-    if isinstance(cause.__cause__, OSError):
-        words = f"{words} ({cause.__cause__.strerror or cause.__cause__})"
-    return " ".join(words.split()).rstrip(".") or type(cause).__name__
+def _reason(error: BaseException) -> str:
+    """Return the database's own words, on one line.
+
+    Where PostgreSQL refuses a sign-in, the driver stumbles over the closed connection, and what the server said is
+    only the context of that.
+    """
+    words = ""
+    cause: BaseException | None = getattr(error, "orig", None) or error
+    while cause is not None:
+        told = cause.args[0] if cause.args else ""
+        if isinstance(told, dict):
+            words = str(told.get("M", ""))
+            break
+        if isinstance(cause, OSError):
+            words = cause.strerror or str(cause)
+        words = words or str(told)
+        cause = cause.__cause__ or cause.__context__
+    return " ".join(words.split()).rstrip(".") or type(error).__name__

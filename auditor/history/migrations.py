@@ -31,7 +31,7 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
-def version(connection: sa.Connection, *, where: str, newest: int = len(MIGRATIONS)) -> int:
+def version(connection: sa.Connection, *, where: str, newest: int) -> int:
     """Return the version of a database; 0 for an empty one.
 
     Raises:
@@ -52,13 +52,15 @@ def version(connection: sa.Connection, *, where: str, newest: int = len(MIGRATIO
     return found
 
 
-def migrate(connection: sa.Connection, *, where: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring a database to the newest version, inside the transaction of `connection`.
+def migrate(connection: sa.Connection, *, where: str, migrations: Sequence[Migration]) -> None:
+    """Bring a database to the version that the last migration leads to, inside the transaction of `connection`.
 
     Raises:
-        InputError: it is newer than this program, or belongs to another one.
+        InputError: it is newer, or belongs to another one.
     """
     found = version(connection, where=where, newest=len(migrations))
+    if found == len(migrations):
+        return
     kind = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
     if not found:
         connection.execute(sa.text(f"CREATE TABLE {VERSION_TABLE} (version INTEGER NOT NULL)"))
