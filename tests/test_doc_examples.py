@@ -21,6 +21,7 @@ from auditor.engine.rules import load_rules
 from auditor.errors import InputError
 from auditor.knowledge.configuration import check_configuration, load_configuration
 from auditor.knowledge.data import data_dir
+from auditor.knowledge.frameworks import control_names, load_frameworks
 from auditor.knowledge.permissions import load_permissions
 from auditor.knowledge.profile import load_profile
 from auditor.model.configuration import AppConfiguration
@@ -59,6 +60,13 @@ def test_example_of_a_rule_works(tmp_path: Path) -> None:
     results = run_cases(rule, profile=load_profile("zoom"), permissions=load_permissions())
     assert [result.message for result in results if not result.ok] == []
     assert len(results) == 3
+
+
+def test_example_of_a_framework_works(tmp_path: Path) -> None:
+    """A framework as CONTRIBUTING.md writes it loads, and a rule may name its control."""
+    file = tmp_path / "FABRIKAM-1.yaml"
+    file.write_text(example("CONTRIBUTING.md", "rules/frameworks/FABRIKAM-1.yaml"), encoding="utf-8")
+    assert control_names(load_frameworks(tmp_path)) == ("FABRIKAM-1:A.1",)
 
 
 def test_example_of_a_permission_family_works(tmp_path: Path) -> None:

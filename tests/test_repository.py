@@ -146,6 +146,58 @@ def test_an_installed_wheel_judges_as_the_checkout_does(installed: Path, tmp_pat
     assert {"report.html", "grants.csv", "audit.json"} <= written[0].keys()
 
 
+TAMPERED = """
+import sys
+from pathlib import Path
+from auditor.errors import InputError
+from auditor.workflow.evidence_archive import unpack
+from auditor.workflow.evidence_verify import verify_package
+package, changed = Path(sys.argv[1]), Path(sys.argv[2])
+data = package.read_bytes()
+members = unpack(data, "").members
+found = 0
+for name, content in members.items():
+    begin = data.index(name.encode() + content) + len(name)
+    place = begin + len(content) // 2
+    changed.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    try:
+        found += bool(verify_package(changed).faults)
+    except InputError:
+        found += 1
+print(found, len(members))
+"""
+"""Changes one byte in the middle of each member of a package, one at a time, and counts what is found."""
+
+
+@pytest.mark.slow
+def test_a_package_is_verified_in_a_fresh_environment(
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An evidence package from here is judged to the same bytes there, and one byte that is another one is found."""
+    (tmp_path / "sample.json").write_bytes(encode(sample()))
+    run = ["run", "--snapshot", "sample.json", "--history", "history.db", "--out", "report"]
+    pack = ["evidence", "report", "--history", "history.db", "--out", "evidence.zip"]
+    for command, code in ((run, 1), (run, 1), (pack, 0)):
+        whole = [sys.executable, "-m", "auditor", *command]
+        shell = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+        made = subprocess.run(whole, cwd=tmp_path, env=shell, capture_output=True, text=True, check=False)
+        assert made.returncode == code, made.stderr
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    program = [str(installed / "entra-audit"), "evidence", "verify", str(tmp_path / "evidence.zip")]
+    seen = subprocess.run(program, cwd=elsewhere, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+    for line in ("ok     audit.json", "ok     chain.json", "ok     rules/", "ok     reports/"):
+        assert line in seen.stdout
+    program = [str(installed / "python"), "-c", TAMPERED, str(tmp_path / "evidence.zip"), "changed.zip"]
+    tried = subprocess.run(program, cwd=elsewhere, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    found, members = map(int, tried.stdout.split())
+    with capsys.disabled():
+        sys.stdout.write(f"\nin a fresh environment: {found} of {members} changed members found\n")
+    assert found == members > 70
+
+
 def test_version_is_the_same_everywhere() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest = re.search(r"^## (\d\S*)", changelog, re.MULTILINE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from auditor.model.outcome import AuditResult, Finding, NotEvaluated, Passed, Waived
-from auditor.reporters.frameworks import STATES, Line, render, views
+from auditor.reporters.frameworks import COLUMNS, STATES, Line, render, views
 from tests.reporters.tree import Tree
 
 
@@ -105,3 +106,9 @@ def test_the_page_supports_and_never_claims(result: AuditResult) -> None:
 def test_an_audit_of_rules_without_controls_still_renders(result: AuditResult) -> None:
     bare = replace(result, rules=tuple(replace(rule, controls=()) for rule in result.rules))
     assert "No rule of this audit names a control." in render(bare)["frameworks.html"].decode()
+
+
+def test_every_column_and_every_state_is_explained() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/frameworks.md").read_text(encoding="utf-8")
+    assert set(COLUMNS) <= set(re.findall(r"`([a-z0-9_]+)`", text))
+    assert set(STATES) <= set(re.findall(r"`([a-z-]+)`", text))

@@ -127,19 +127,8 @@ def test_openssl_finds_the_signature_good(tmp_path: Path) -> None:
     for name, content in members(package(tmp_path, extras=Extras(key=private)).read_bytes()).items():
         if name in {MANIFEST, SIGNATURE}:
             (tmp_path / name).write_bytes(content)
-    command = [
-        openssl,
-        "pkeyutl",
-        "-verify",
-        "-pubin",
-        "-inkey",
-        public,
-        "-rawin",
-        "-in",
-        MANIFEST,
-        "-sigfile",
-        SIGNATURE,
-    ]
+    where = ["-inkey", str(public), "-in", MANIFEST, "-sigfile", SIGNATURE]
+    command = [openssl, "pkeyutl", "-verify", "-pubin", "-rawin", *where]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Verified Successfully" in done.stdout
