@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from auditor.model.attestation import OPEN, key_of
 from auditor.model.outcome import (
     AuditedApp,
     AuditResult,
@@ -122,6 +123,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """Object id of each audited app to its number and name: `1. Zoom`."""
     numbers: dict[str, int]
     """Object id of each audited app to its place on the page, from 1."""
+    attestations: tuple[tuple[str, int], ...]
+    """State and number of permissions that owners are asked for; empty where nobody attests."""
 
 
 def page(result: AuditResult) -> Page:
@@ -145,7 +148,15 @@ def page(result: AuditResult) -> Page:
         waived=tuple(outcome for outcome in result.outcomes if isinstance(outcome, Waived)),
         names={block.app.service_principal_id: f"{block.number}. {block.title}" for block in blocks},
         numbers={block.app.service_principal_id: block.number for block in blocks},
+        attestations=_attestations(result.grants),
     )
+
+
+def _attestations(held: Iterable[JudgedGrant]) -> tuple[tuple[str, int], ...]:
+    """Return the number of permissions by state; the same consent of many people that stands alike counts once."""
+    distinct = {(key_of(one.grant), one.attestation.state) for one in held if one.attestation}
+    numbers = Counter(state for _, state in distinct)
+    return tuple((state, numbers[state]) for state in (*OPEN, "due-soon", "current") if numbers[state])
 
 
 def families(before: Iterable[str], after: Iterable[str]) -> tuple[Family, ...]:

@@ -1,4 +1,4 @@
-"""The published JSON Schemas of audit.json, snapshot, plan, watch.json and entra-audit.yaml, made from the Structs.
+"""The published JSON Schemas of every format that others read, generated from the Structs.
 
 `python -m auditor.reporters.schema` writes them to reports/schemas/ anew.
 """
@@ -12,7 +12,9 @@ import msgspec
 
 from auditor.knowledge.configuration_text import configuration_schema
 from auditor.knowledge.data import data_dir
-from auditor.model import outcome, plan, snapshot, watch
+from auditor.model import attestation, drift, outcome, plan, snapshot, watch
+from auditor.model.attestation import Register
+from auditor.model.drift import Drift
 from auditor.model.outcome import AuditResult
 from auditor.model.plan import RevokePlan
 from auditor.model.snapshot import Snapshot
@@ -41,11 +43,23 @@ def watch_schema() -> dict[str, Any]:
     return _versioned(Watch, watch.SCHEMA, watch.VERSION)
 
 
+def attestations_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a register of attestations."""
+    return _versioned(Register, attestation.SCHEMA, attestation.VERSION)
+
+
+def drift_schema() -> dict[str, Any]:
+    """Return the JSON Schema of drift.json."""
+    return _versioned(Drift, drift.SCHEMA, drift.VERSION)
+
+
 def schemas() -> dict[str, bytes]:
     """Return every published schema by its file name under reports/schemas/, as that file must read."""
     found = {
+        "attestations.schema.json": attestations_schema(),
         "audit.schema.json": audit_schema(),
         "configuration.schema.json": configuration_schema(),
+        "drift.schema.json": drift_schema(),
         "plan.schema.json": plan_schema(),
         "snapshot.schema.json": snapshot_schema(),
         "watch.schema.json": watch_schema(),
