@@ -18,8 +18,11 @@ def outdated(entries: Sequence[Entry], retention: Retention) -> tuple[int, ...]:
     """
     runs = held(entries)
     moments = [run.taken_at for run in runs if run.taken_at]
-    if not retention.days or not moments:
+    if retention.days <= 0 or not moments:
         return ()
-    oldest = max(moments) - min(timedelta(days=retention.days), max(moments) - min(moments))
     may_go = runs[: -max(retention.at_least, 1)]
-    return tuple(run.number for run in may_go if run.taken_at and run.taken_at < oldest)
+    return tuple(run.number for run in may_go if run.taken_at and _days(max(moments) - run.taken_at) > retention.days)
+
+
+def _days(age: timedelta) -> float:
+    return age / timedelta(days=1)
