@@ -149,8 +149,14 @@ def _provenance(snapshot: Snapshot, rulebook: Rulebook, hashes: Hashes) -> Prove
     )
 
 
-def exit_code(result: AuditResult, fail_on: Severity | None) -> ExitCode:
-    """Return 3 for an incomplete audit, else 1 for a finding at or above `fail_on` (None: never), else 0."""
+def exit_code(result: AuditResult, fail_on: Severity | None, *, only_new: bool = False) -> ExitCode:
+    """Return 3 for an incomplete audit, else 1 for a finding at or above `fail_on` (None: never), else 0.
+
+    Args:
+        result: the audit.
+        fail_on: the mildest severity that counts.
+        only_new: count what is new or has returned since the run before; without one, every finding is new.
+    """
     if not result.complete:
         return ExitCode.INCOMPLETE
     findings = [outcome for outcome in result.outcomes if isinstance(outcome, Finding)]
@@ -158,6 +164,9 @@ def exit_code(result: AuditResult, fail_on: Severity | None) -> ExitCode:
     if any(finding.rule_id in NOT_DESCRIBED and finding not in loud for finding in findings):
         # What cannot be judged of such a permission is told by its finding alone, so the finding may not be silent.
         return ExitCode.INCOMPLETE
+    if only_new and result.drift:
+        new = {change.finding_id for change in result.drift.findings if change.what in {"new", "returned"}}
+        loud = [finding for finding in loud if finding.finding_id in new]
     return ExitCode.FINDINGS if loud else ExitCode.CLEAN
 
 

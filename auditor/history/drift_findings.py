@@ -59,7 +59,7 @@ class _Findings:
         for id_, (finding, _) in self._old.items():
             if id_ not in self._new and id_ not in replaced:
                 closed = self._judged(self._after, finding)
-                yield _change("closed" if closed else "no-longer-evaluated", finding)
+                yield _change("closed" if closed else "no-longer-evaluated", finding, certain=closed)
 
     @staticmethod
     def _judged(side: Side, finding: Finding) -> bool:

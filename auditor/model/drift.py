@@ -94,7 +94,8 @@ class FindingChange(Struct, frozen=True, kw_only=True):
     service_principal_id: str = ""
     permission: str = ""
     certain: bool = True
-    """False for a new one that the earlier audit could not or did not judge: it may have been open before."""
+    """False: one that is new may have been open before, as the earlier audit could not or did not judge it; one that
+    is not evaluated any more may be open still."""
     replaces: str = ""
     """Id of the earlier finding of the same rule on the same permission, whose grant was made anew."""
 

@@ -7,8 +7,12 @@ from functools import cache
 from auditor.knowledge.profile import load_profile, profile_names
 from auditor.model.outcome import AuditResult
 from auditor.reporters import Reporter
+from auditor.reporters.changes import groups
 from auditor.reporters.environment import rendered
 from auditor.reporters.page import page
+
+MOST_CHANGES = 60
+"""Lines under one head of what changed; the CSV has all."""
 
 
 def render(result: AuditResult) -> dict[str, bytes]:
@@ -20,6 +24,8 @@ def render(result: AuditResult) -> dict[str, bytes]:
         r=result,
         page=page(result),
         titles=_titles(result.profile),
+        changes=groups(result.drift) if result.drift else (),
+        most=MOST_CHANGES,
     )
     return {"report.html": content}
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
+from datetime import date
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from auditor.model.attestation import Attestation
 from auditor.model.outcome import AuditResult, Passed
 from auditor.reporters.csv import render
 from tests.reporters.sample import guid, sample_result
@@ -13,7 +19,7 @@ GRANTS = (
     "tenant_id,taken_at,app_id,app_name,app_match,integration,integration_basis,service_principal_id,account_enabled,kind,"
     "consent,principal_id,resource_app_id,resource_name,permission,permission_id,grant_id,granted_at,granted_by,policy_name,"
     "policy,vendor_says,vendor_basis,seen,covered_by,reach,decision,check,ask_whom,replace_with,severity,severity_axis,tier,"
-    "rule_ids,reason,impact,impact_basis,app_last_sign_in,last_used,portal_url,graph_request"
+    "rule_ids,reason,impact,impact_basis,app_last_sign_in,last_used,portal_url,graph_request,attestation,attested_by,next_review"
 )
 FINDINGS = (
     "finding_id,rule_id,outcome,severity,severity_axis,tenant_id,app_id,service_principal_id,grant_id,permission,title,reason,"
@@ -24,6 +30,11 @@ FINDINGS = (
 CLOSED = (
     "finding_id,rule_id,title,tenant_id,app_id,app_name,permission,resource_app_id,closed_at,still_open,found_as,evaluated,"
     "plan,journal"
+)
+DRIFT = (
+    "tenant_id,since,subject,what,certain,app_id,app_name,service_principal_id,kind,consent,principal_id,resource_app_id,"
+    "resource_name,permission,grant_id,grant_id_before,field,before,after,decision,after_revoke,finding_id,rule_id,severity,"
+    "title,owner,expires,done_by,done_at,activities"
 )
 
 
@@ -39,6 +50,7 @@ def test_columns_are_the_published_ones(result: AuditResult) -> None:
         "grants.csv": GRANTS,
         "findings.csv": FINDINGS,
         "closed.csv": CLOSED,
+        "drift.csv": DRIFT,
     }
     for content in files.values():
         assert content.startswith(b"\xef\xbb\xbf")
@@ -72,7 +84,20 @@ def test_closed_findings_have_a_file_where_there_are_any(result: AuditResult) ->
     assert {(row["tenant_id"], row["plan"], row["journal"], row["closed_at"]) for row in found} == {
         (result.tenant_id, "a" * 64, "b" * 64, "2026-11-21T20:15:00Z")
     }
-    assert set(render(sample_result(closed=()))) == {"grants.csv", "findings.csv"}
+    assert set(render(sample_result(closed=(), drift=UNSET))) == {"grants.csv", "findings.csv"}
+
+
+def test_what_changed_has_a_file_where_a_run_came_before(result: AuditResult) -> None:
+    """Each grant, app, finding and waiver that changed has a row, and each answer that reads otherwise has its own."""
+    found = rows(result, "drift.csv")
+    assert Counter(row["subject"] for row in found) == {"grant": 4, "app": 1, "finding": 5, "waiver": 1}
+    anew = next(row for row in found if row["what"] == "judged-anew")
+    assert (anew["field"], anew["before"], anew["after"], anew["certain"]) == ("decision", "keep", "revoke", "true")
+    added = next(row for row in found if row["what"] == "added")
+    assert (added["done_by"], added["done_at"]) == ("megan@contoso.example", "2026-11-20T11:02:00Z")
+    app = next(row for row in found if row["subject"] == "app")
+    assert (app["what"], app["field"], app["after"]) == ("changed", "credentials", "1 certificate; 1 secret")
+    assert {row["since"] for row in found} == {"2026-11-15T09:14:00Z"}
 
 
 def test_findings_hold_what_needs_work(result: AuditResult) -> None:
@@ -116,3 +141,15 @@ def test_nothing_held_gives_a_header() -> None:
     """An audit without grants and outcomes gives files with a header alone."""
     empty = sample_result(grants=(), outcomes=(), complete=True, incomplete_reasons=())
     assert rows(empty, "grants.csv") == rows(empty, "findings.csv") == []
+
+
+def test_what_an_owner_signed_stands_with_the_grant() -> None:
+    """State, signer and the next review; empty cells where nobody attests."""
+    signed = Attestation(state="current", signer="=Dana", next_review=date(2027, 1, 1), text="Signed.")
+    held = sample_result().grants
+    grants = (replace(held[0], attestation=signed), replace(held[1], attestation=UNSET))
+    found = [
+        (row["attestation"], row["attested_by"], row["next_review"])
+        for row in rows(sample_result(grants=grants), "grants.csv")
+    ]
+    assert found == [("current", "'=Dana", "2027-01-01"), ("", "", "")]

@@ -42,7 +42,6 @@ KEYS = ("service_principal_id", "rule_id", "RuleInfo.id")
 NOT_ON_THE_PAGE = {
     "Finding.finding_id",
     "Grant.app_id",
-    "Grant.app_name",
     "Grant.resource_app_id",
     "Grant.resource_id",
     "JudgedGrant.family",
@@ -57,40 +56,19 @@ NOT_ON_THE_PAGE = {
 }
 """What report.html says once under the app or the audit and not again for each row."""
 IN_OTHER_FORMATS = {
-    "Act.activity",
-    "Act.actor",
     "Act.id",
     "Act.result",
-    "AppChange.after",
     "AppChange.app_id",
-    "AppChange.app_name",
-    "AppChange.before",
-    "AppChange.what",
     "Attestation.signer",
     "Drift.after_snapshot_sha256",
     "Drift.before_snapshot_sha256",
-    "Drift.notes",
     "Drift.profile",
     "Drift.schema",
     "Drift.tenant_id",
-    "FieldChange.after",
-    "FieldChange.before",
-    "FieldChange.field",
     "FindingChange.app_id",
-    "FindingChange.app_name",
     "FindingChange.axis",
     "FindingChange.finding_id",
-    "FindingChange.permission",
     "FindingChange.replaces",
-    "FindingChange.severity",
-    "FindingChange.title",
-    "GrantChange.decision",
-    "WaiverChange.app",
-    "WaiverChange.expires",
-    "WaiverChange.owner",
-    "WaiverChange.permission",
-    "WaiverChange.reason",
-    "WaiverChange.rule",
 }
 """What audit.json holds, and report.html does not show."""
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -61,7 +61,13 @@ def gaps() -> Snapshot:
     first = replace(first, owners=Partial(items=items(first.owners), why="x", faults=("x",)))
     held = Complete(items=items(second.app_role_assignments), faults=("x",))
     second = replace(second, owners=Unavailable(why="x", opens="x", faults=("x",)), app_role_assignments=held)
-    return replace(tenant(), clients=(first, second, *others))
+    return replace(tenant(), clients=tuple(map(_told, (first, second, *others))))
+
+
+def _told(client: Client) -> Client:
+    """Return the app with an audit log whose records name what went and what was updated."""
+    records = (replace(event, removed=("x",), changed=("x",)) for event in items(client.grant_events))
+    return replace(client, grant_events=Complete(items=tuple(records)))
 
 
 def free_text(snapshot: Snapshot, chosen: Iterable[str]) -> Snapshot:

@@ -1,0 +1,186 @@
+"""A drift in lines for readers: what came, what went, who did it and when; equal changes of many people in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from auditor.model.drift import Act, AppChange, Drift, FieldChange, FindingChange, GrantChange, WaiverChange
+from auditor.model.grant import Grant
+from auditor.model.text import count
+from auditor.reporters.text import when
+
+_CAME = ("added", "widened", "granted-again")
+_WENT = ("removed", "narrowed")
+_LISTED = 5
+"""Values of an app that one line names."""
+_NAMED = 3
+"""Records of the audit log that one line names."""
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One line, as raw text: whoever shows it makes it safe."""
+
+    word: str
+    """`added`, `returned`, `lapsed`, ..."""
+    about: str
+    """The permission, what changed about the app, the finding's title, or the waiver's rule."""
+    where: str
+    """The app, and what else tells the line from another."""
+    details: tuple[str, ...] = ()
+    who: str = ""
+    """By whom and when; empty where the log does not tell."""
+    severity: str = ""
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """Lines under one head."""
+
+    title: str
+    changes: tuple[Change, ...]
+
+
+def groups(drift: Drift) -> tuple[Group, ...]:
+    """Return the changes that there are, what is sure first."""
+    sure = [change for change in drift.grants if change.certain]
+    found = (
+        ("Permissions that came", _grants(one for one in sure if one.what in _CAME)),
+        ("Permissions that went", _grants(one for one in sure if one.what in _WENT)),
+        ("Judged anew", _grants(one for one in sure if one.what not in (*_CAME, *_WENT))),
+        ("Apps", [_app(one) for one in drift.apps if one.certain]),
+        ("Findings", _findings(drift.findings)),
+        ("Waivers", [_waiver(one) for one in drift.waivers]),
+        (
+            "Perhaps no change: one of the audits did not read it to the end",
+            [*_grants(one for one in drift.grants if not one.certain), *_unsure(drift.apps)],
+        ),
+    )
+    return tuple(Group(title=title, changes=tuple(changes)) for title, changes in found if changes)
+
+
+def _grants(changes: Iterable[GrantChange]) -> list[Change]:
+    """Return a line per change; equal ones of many people's consents make one."""
+    alike: dict[Hashable, list[GrantChange]] = {}
+    for change in changes:
+        plain = replace(change, before=_nobody(change.before), after=_nobody(change.after), acts=())
+        alike.setdefault(plain, []).append(change)
+    return [_grant(same) for same in alike.values()]
+
+
+def _nobody(grant: Grant | None) -> Grant | None:
+    if grant is None:
+        return None
+    person = "Principal" if grant.consent == "Principal" else ""
+    kept = "" if person else grant.grant_id
+    return replace(grant, principal_id="", grant_id=kept, granted_at=None, granted_by="")
+
+
+def _grant(same: Sequence[GrantChange]) -> Change:
+    change = same[0]
+    grant = change.after or change.before
+    assert grant  # noqa: S101 - a change has one side at least
+    whose = {"AllPrincipals": ", for everybody", "Principal": f", by {count(len(same), 'person', 'people')}"}
+    return Change(
+        word=change.what,
+        about=grant.permission,
+        where=f"{grant.app_name or grant.app_id} · {grant.kind}{whose.get(grant.consent, '')} · {grant.resource_name}",
+        details=tuple(_about_grant(change)),
+        who=_who([act for one in same for act in one.acts]),
+    )
+
+
+def _about_grant(change: GrantChange) -> Iterator[str]:
+    if change.after_revoke:
+        yield "A plan had taken it away."
+    elif change.what == "granted-again":
+        yield "The same permission, under a new id."
+    if change.before and change.after and change.before.consent != change.after.consent:
+        yield "It was one person's." if change.after.consent == "AllPrincipals" else "It was everybody's."
+    elif change.what in {"widened", "narrowed"}:
+        yield "In a consent that was there before." if change.what == "widened" else "The rest of its consent stays."
+    told = [_field(field) for field in change.fields if field.before and field.field != "decision"]
+    if told:
+        yield f"{'; '.join(told)}."
+    was = next((field.before for field in change.fields if field.field == "decision"), "")
+    if change.decision:
+        yield f"Decision: {change.decision}{f', was {was}' if was else ''}."
+
+
+def _field(field: FieldChange) -> str:
+    return f"{field.field.replace('_', ' ')}: {field.before or 'nothing'}, now {field.after or 'nothing'}"
+
+
+def _app(change: AppChange) -> Change:
+    came = [value for value in change.after if value not in change.before]
+    went = [value for value in change.before if value not in change.after]
+    told = ((came, "Now"), (went, "Was"))
+    return Change(
+        word=change.what,
+        about="",
+        where=change.app_name or change.app_id,
+        details=tuple(f"{word}: {_some(values)}." for values, word in told if values),
+        who=_who(change.acts),
+    )
+
+
+def _some(values: Sequence[str]) -> str:
+    more = f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
+    return ", ".join(values[:_LISTED]) + more
+
+
+def _unsure(changes: Iterable[AppChange]) -> Iterator[Change]:
+    """Return one line per app for everything that is not known to have changed."""
+    found: dict[str, list[AppChange]] = {}
+    for change in changes:
+        if not change.certain:
+            found.setdefault(change.service_principal_id, []).append(change)
+    for same in found.values():
+        yield Change(word=", ".join(one.what for one in same), about="", where=same[0].app_name or same[0].app_id)
+
+
+def _findings(changes: Iterable[FindingChange]) -> list[Change]:
+    """Return a line per kind of change, rule and app, with its permissions."""
+    alike: dict[Hashable, list[FindingChange]] = {}
+    for change in changes:
+        same = (change.what, change.rule_id, change.severity, change.service_principal_id, change.certain)
+        alike.setdefault(same, []).append(change)
+    return [
+        Change(
+            word=same[0].what,
+            about=same[0].title,
+            where=same[0].app_name or same[0].app_id,
+            details=tuple(_about_finding(same)),
+            severity=same[0].severity,
+        )
+        for same in alike.values()
+    ]
+
+
+def _about_finding(same: Sequence[FindingChange]) -> Iterator[str]:
+    permissions = tuple(dict.fromkeys(one.permission for one in same if one.permission))
+    if permissions:
+        yield f"{_some(permissions)}."
+    if same[0].what == "no-longer-evaluated":
+        yield "Its rule was not evaluated for the app, so it is not closed."
+    elif not same[0].certain:
+        yield "The run before could not or did not judge this: it may have been open then."
+
+
+def _waiver(change: WaiverChange) -> Change:
+    told = [_field(field) for field in change.fields]
+    until = "" if any(field.field == "expires" for field in change.fields) else f"until {change.expires}"
+    return Change(
+        word=change.what,
+        about=change.rule,
+        where=" · ".join(filter(None, (change.app, change.permission))),
+        details=tuple(filter(None, ("; ".join(told), ", ".join(filter(None, (change.owner, until))), change.reason))),
+    )
+
+
+def _who(acts: Iterable[Act]) -> str:
+    distinct = sorted({act.id: act for act in acts}.values(), key=lambda act: (act.at, act.id))
+    told = [f"{act.actor or 'nobody named'}, {when(act.at)} ({act.activity})" for act in distinct[-_NAMED:]]
+    more = f"; and {count(len(distinct) - _NAMED, 'record')} before" if len(distinct) > _NAMED else ""
+    return "; ".join(told) + more
