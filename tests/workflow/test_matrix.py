@@ -18,7 +18,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, get_args
 
+import openpyxl
 import pytest
+from junitparser import JUnitXml
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
@@ -477,27 +479,34 @@ def blind(collection: str) -> Snapshot:
 
 @pytest.mark.parametrize("collection", [*TENANT_COLLECTIONS, *CLIENT_COLLECTIONS])
 def test_every_format_says_incomplete(collection: str) -> None:
-    """What is judged by: the word stands in the page's head, in findings.csv, on the terminal; audit.json says false.
+    """What is judged by: the word stands in the head of each format and on the terminal; audit.json says false.
 
-    What is context only stands in the ledger of the page and of audit.json, with the reason.
+    What is context only stands in the ledgers, with the reason.
     """
     result = judged(blind(collection), team())
-    files = {name: data.decode() for reporter in reporters().values() for name, data in reporter.render(result).items()}
+    files = {name: data for reporter in reporters().values() for name, data in reporter.render(result).items()}
     console = Console(file=io.StringIO(), width=200)
     print_summary(result, (), console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
+    page, md, sarif = files["report.html"].decode(), files["report.md"].decode(), json.loads(files["report.sarif"])
+    book = openpyxl.load_workbook(io.BytesIO(files["report.xlsx"]))
     told = {
-        "html": "INCOMPLETE" in files["report.html"].partition("</title>")[0],
-        "csv": "INCOMPLETE" in files["findings.csv"],
-        "frameworks": "INCOMPLETE" in files["frameworks.html"].partition("</title>")[0],
-        "frameworks.csv": "INCOMPLETE" in files["frameworks.csv"],
+        "html": "INCOMPLETE" in page.partition("</title>")[0],
+        "csv": b"INCOMPLETE" in files["findings.csv"],
+        "frameworks": b"INCOMPLETE" in files["frameworks.html"].partition(b"</title>")[0],
+        "frameworks.csv": b"INCOMPLETE" in files["frameworks.csv"],
         "json": not json.loads(files["audit.json"])["complete"],
+        "junit": JUnitXml.fromstring(files["junit.xml"].decode()).errors > 0 and b'"INCOMPLETE"' in files["junit.xml"],
+        "md": md.startswith("# INCOMPLETE: "),
+        "sarif": not sarif["runs"][0]["invocations"][0]["executionSuccessful"],
+        "xlsx": "INCOMPLETE" in book.worksheets[0]["B2"].value,
         "terminal": "INCOMPLETE" in said,
     }
     assert set(told.values()) == {collection not in CONTEXT}, told
-    assert files.keys() >= {"report.html", "findings.csv", "grants.csv", "audit.json"}
-    assert "HTTP 403" in files["report.html"]
-    assert "HTTP 403" in files["audit.json"]
+    assert reporters().keys() <= told.keys()
+    ledger = json.dumps([[cell.value for cell in row] for row in book["Ledger"]])
+    for text in (page, md, ledger, files["audit.json"].decode(), files["report.sarif"].decode()):
+        assert "HTTP 403" in text
 
 
 def test_the_matrix_is_whole(record_property: Callable[[str, object], None]) -> None:
