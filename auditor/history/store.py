@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -40,6 +41,8 @@ except ImportError as error:
         f"A history needs '{error.name}', which is not installed.",
         advice='Install it: pip install "entra-auditor[history]"',
     ) from error
+
+T = TypeVar("T")
 
 __all__ = ["Contents", "Fault", "Kept", "Store", "open_store"]
 
@@ -115,7 +118,7 @@ class Store:
             there = rows.contents({entry.summary_sha256 for _, entry in runs})
         found = []
         for link, entry in runs:
-            short = msgspec.json.decode(_sound(there, entry.summary_sha256, entry), type=Short)
+            short = _decoded(_sound(there, entry.summary_sha256, entry), Short)
             summary = replace(short.summary, number=entry.number, sha256=link.sha256)
             found.append(replace(short, summary=summary))
         return tuple(found)
@@ -150,7 +153,8 @@ class Store:
             head = self._sound_head(rows, stream)
             previous = _run(rows, None)
             made = build(previous)
-            summary = to_json(shortened(_result(made.result), _result(previous.result) if previous else None))
+            before = _decoded(previous.result, AuditResult) if previous else None
+            summary = to_json(shortened(_decoded(made.result, AuditResult), before))
             pieces = {sha256(piece): piece for piece in (made.snapshot, made.result, summary)}
             entry = Entry(
                 tenant_id=stream.tenant_id,
@@ -250,15 +254,16 @@ def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
 
 
 def _run(rows: Rows, number: int | None) -> Kept | None:
-    links = {link.number: link for link in rows.links()}
-    there = [entry for entry in held(tuple(map(decoded, links.values()))) if number in {None, entry.number}]
+    links = rows.links()
+    entries = tuple(map(decoded, links))
+    there = [entry for entry in held(entries) if number in {None, entry.number}]
     if not there:
         return None
     entry = there[-1]
     found = rows.contents({entry.snapshot_sha256, entry.result_sha256})
     return Kept(
         entry=entry,
-        sha256=links[entry.number].sha256,
+        sha256=links[entries.index(entry)].sha256,
         snapshot=_sound(found, entry.snapshot_sha256, entry),
         result=_sound(found, entry.result_sha256, entry),
     )
@@ -277,8 +282,16 @@ def _sound(found: dict[str, bytes], name: str, entry: Entry) -> bytes:
     return found[name]
 
 
-def _result(data: bytes) -> AuditResult:
-    return msgspec.json.decode(data, type=AuditResult)
+def _decoded(data: bytes, shape: type[T]) -> T:
+    """Return what a content holds.
+
+    Raises:
+        InputError: another version of this program wrote it, or none did.
+    """
+    try:
+        return msgspec.json.decode(data, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"What was kept cannot be read: {error}.", advice="Update entra-audit.") from None
 
 
 def _lock(stream: Stream) -> str:

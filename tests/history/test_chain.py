@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from auditor.errors import InputError
 from auditor.history.chain import Fault, Head, Link, check, decoded, linked, noted
 from auditor.history.store import open_store
 from auditor.model.canonical import sha256, to_gzip
@@ -253,6 +255,35 @@ def test_a_database_that_was_tampered_with_is_found(place: str, statement: str) 
         with store._database.writing("test") as connection:
             assert connection.exec_driver_sql(statement).rowcount > 0
     with open_store(place, create=False) as store:
+        assert store.check()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entra_audit_entries SET number = 'x' WHERE number = 1",
+        "UPDATE entra_audit_entries SET data = 'x' WHERE number = 1",
+        "UPDATE entra_audit_entries SET data = 12 WHERE number = 1",
+        "UPDATE entra_audit_entries SET profile = x'00ff' WHERE number = 1",
+        "UPDATE entra_audit_heads SET number = 'x', sha256 = x'00'",
+        "UPDATE entra_audit_contents SET sha256 = x'00' WHERE sha256 IN (SELECT MIN(sha256) FROM entra_audit_contents)",
+        "UPDATE entra_audit_contents SET packed = 'x'",
+        "UPDATE entra_audit_contents SET packed = x'1f8b'",
+    ],
+)
+def test_what_an_sqlite_file_may_hold_in_place_of_ours_is_found(tmp_path: Path, statement: str) -> None:
+    """SQLite keeps any type in any column; reading it gives an error of ours, or none."""
+    with open_store(str(tmp_path / "history.db")) as store:
+        keep(store, 0, 1)
+        with store._database.writing("test") as connection:
+            assert connection.exec_driver_sql(statement).rowcount > 0
+        assert store.check()
+        for stream in store.streams():
+            for read in (store.entries, store.summaries, store.run):
+                with suppress(InputError):
+                    read(stream)
+            with suppress(InputError):
+                keep(store, 2, stream=stream)
         assert store.check()
 
 
