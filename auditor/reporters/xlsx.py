@@ -17,7 +17,7 @@ from msgspec import Struct
 from auditor.model.outcome import AuditedApp, AuditResult, JudgedGrant, Passed, tally
 from auditor.model.snapshot import LedgerEntry
 from auditor.reporters import Reporter
-from auditor.reporters.csv import FINDING_COLUMNS, GRANT_COLUMNS, finding_rows, grant_row
+from auditor.reporters.csv import DRIFT_COLUMNS, FINDING_COLUMNS, GRANT_COLUMNS, drift_rows, finding_rows, grant_row
 from auditor.reporters.page import page
 from auditor.reporters.text import cell, prose
 
@@ -125,6 +125,9 @@ def _sheets(result: AuditResult) -> Iterator[Sheet]:
     yield _table("NotEvaluated", FINDING_COLUMNS, [row for row in outcomes if row["outcome"] in unread])
     yield _table("Ledger", _LEDGER_COLUMNS, [_fields(line) for line in result.ledger])
     yield _table("Apps", (*_APP_COLUMNS, "passed"), [_app(app, result) for app in result.apps])
+    if result.drift:
+        plain = {**dict.fromkeys(DRIFT_COLUMNS), "tenant_id": result.tenant_id, "since": result.drift.before_taken_at}
+        yield _table("Drift", DRIFT_COLUMNS, [plain | row for row in drift_rows(result.drift)])
 
 
 def _decisions(result: AuditResult) -> Iterator[tuple[object, ...]]:
