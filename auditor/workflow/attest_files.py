@@ -34,7 +34,7 @@ MARKS = 1_000_000
 ROWS = 20_000
 """Rows of a table."""
 _MEMBERS = 1_000
-_WIDEST, _LONGEST = 64, 1_048_576
+_WIDEST, _LONGEST = 64, 100_000
 """Columns and rows of a sheet that are looked at."""
 _MARK = re.compile(rb"<(?:[\w.-]+:)?(?:c|row|si|r|t)[\s/>]")
 _DECLARED = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)

@@ -169,7 +169,7 @@ def _unlike(row: Row, question: Question | None, audit: AuditResult) -> list[str
     """Return what of a row is not as it was given out; at most one thing."""
     cells = row.cells
     if row.refused:
-        return [f"These cells hold a formula or an error: {named(row.refused)}."]
+        return [f"These cells hold a formula or an error, or stand beside the table: {named(row.refused)}."]
     if cells["snapshot_sha256"] != audit.provenance.snapshot_sha256:
         return ["It was given out for another audit, or its snapshot_sha256 was edited."]
     if question is None:
