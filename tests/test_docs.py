@@ -36,7 +36,7 @@ from auditor.model.configuration import (
 from auditor.model.outcome import AcceptedGap, Waiver
 from auditor.model.snapshot import CLIENT_COLLECTIONS, EXCHANGE, TENANT_COLLECTIONS
 from auditor.reporters import reporters
-from auditor.reporters.csv import CLOSED_COLUMNS, FINDING_COLUMNS, GRANT_COLUMNS
+from auditor.reporters.csv import CLOSED_COLUMNS, DRIFT_COLUMNS, FINDING_COLUMNS, GRANT_COLUMNS
 from auditor.sources import graph_export
 from docs import commands, generate
 
@@ -259,7 +259,12 @@ def test_readme_fits_and_says_what_is_easily_misread() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "columns"),
-    [("### grants.csv", GRANT_COLUMNS), ("### findings.csv", FINDING_COLUMNS), ("### closed.csv", CLOSED_COLUMNS)],
+    [
+        ("### grants.csv", GRANT_COLUMNS),
+        ("### findings.csv", FINDING_COLUMNS),
+        ("### closed.csv", CLOSED_COLUMNS),
+        ("### drift.csv", DRIFT_COLUMNS),
+    ],
 )
 def test_every_csv_column_is_explained_in_order(heading: str, columns: tuple[str, ...]) -> None:
     """docs/reports.md is the CSVs' dictionary."""
