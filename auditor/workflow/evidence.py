@@ -154,7 +154,7 @@ def parts(result: AuditResult) -> dict[str, bytes]:
 
 
 def in_folder(folder: Path, history: str = "") -> Found:
-    """Return the run in a folder of reports, with its chain where a history is named.
+    """Return the run in a folder of reports, with its chain where it was kept and the history is named.
 
     Raises:
         InputError: audit.json or the snapshot is missing, cannot be read, or is not of this run; the run is not in the
@@ -167,7 +167,7 @@ def in_folder(folder: Path, history: str = "") -> Found:
     found = Found(snapshot=snapshot, result=replace(whole, drift=UNSET, history=UNSET))
     if whole.history is not UNSET:
         found = replace(found, run=whole.history.number, head=whole.history.sha256)
-    return _with_chain(found, history) if history else found
+    return _with_chain(found, history) if history and found.head else found
 
 
 def in_history(history: str, number: int, chosen: Chosen) -> Found:

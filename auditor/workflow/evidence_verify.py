@@ -20,7 +20,9 @@ from auditor.engine.rulebook import load_rulebook
 from auditor.errors import AuditorError, InputError
 from auditor.history.chain import Head, Link, check_links, linked
 from auditor.knowledge.attestations import decode_register
+from auditor.knowledge.configuration import check_configuration
 from auditor.knowledge.data import rules_sha256
+from auditor.knowledge.profile import load_profile, profile_names
 from auditor.model.canonical import sha256, to_json
 from auditor.model.configuration import Configuration
 from auditor.model.evidence import SCHEMA, VERSION, Manifest
@@ -105,7 +107,7 @@ def verify_package(path: Path, *, key: Path | None = None, head: str = "") -> Ve
     faults += _members(manifest, members)
     if opened.other_form and not opened.damaged:
         faults.append(_fault("archive", "It is not as this program writes it: bytes beside the files were changed."))
-    checks = [*faults, *_signature(members, key), *_chain(manifest, members), *_head(manifest, head)]
+    checks = [*faults, *_signature(members, key), *_chain(manifest, members), *_head(manifest, members, head)]
     if any(check.state == "fault" for check in checks):
         checks.append(_note(AUDIT_JSON, "Not judged again: the package is not as it was made."))
     else:
@@ -146,7 +148,8 @@ def _members(manifest: Manifest, members: Members) -> Iterator[Check]:
         (CONFIGURATION, manifest.configuration_sha256),
         (REGISTER, manifest.attestations_sha256),
     ):
-        if (sha256(members[name]) if name in members else "") != said:
+        own = sha256(members[name]) if name in members else ""
+        if own != said or (not own and name in {SNAPSHOT_JSON, AUDIT_JSON}):
             yield _fault(name, "It is not the one that the audit was made from.")
 
 
@@ -165,11 +168,11 @@ def _signature(members: Members, key: Path | None) -> Iterator[Check]:
         yield _fault(SIGNATURE, "The signature is not of this manifest by the owner of this key.")
 
 
-def _head(manifest: Manifest, head: str) -> Iterator[Check]:
+def _head(manifest: Manifest, members: Members, head: str) -> Iterator[Check]:
     if not head:
         yield _note("head", "Not compared: give the head that was noted elsewhere with --head.")
-    elif not manifest.head:
-        yield _fault("head", "The package names no run of a history, so it has no head.")
+    elif CHAIN not in members:
+        yield _fault("head", "No chain is packaged, so that no head ties the snapshot to what was noted elsewhere.")
     elif head.lower() != manifest.head:
         yield _fault("head", f"The head of run {manifest.run} is {manifest.head}, not the one that was given.")
     else:
@@ -264,6 +267,9 @@ def _judge(manifest: Manifest, members: Members, folder: Path) -> tuple[AuditRes
         register=decode_register(register, REGISTER) if register else None,
         attestations_sha256=manifest.attestations_sha256,
     )
+    apps = folder / "apps"
+    profiles = {name: load_profile(name, apps, permissions=own.rulebook.permissions) for name in profile_names(apps)}
+    check_configuration(own.configuration, profiles=profiles, where=CONFIGURATION)
     snapshot = decode(members[SNAPSHOT_JSON], SNAPSHOT_JSON)
     if encode(snapshot) != members[SNAPSHOT_JSON]:
         raise InputError("The snapshot is not in the form that this program writes.", where=SNAPSHOT_JSON)

@@ -82,6 +82,8 @@ def test_a_kept_run_needs_a_history(report: Path) -> None:
         told("make", "history:3", "--out", "e.zip")
     with pytest.raises(UsageError, match="exclude each other"):
         told("make", report, "--history", "h.db", "--no-history", "--out", "e.zip")
+    with pytest.raises(UsageError, match="kept in no history"):
+        told("make", report, "--history", "h.db", "--out", "e.zip")
     with pytest.raises(InputError):
         told("make", "history:3", "--history", "none.db", "--out", "e.zip")
     assert not Path("e.zip").exists()

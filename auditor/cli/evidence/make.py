@@ -99,7 +99,11 @@ def _found(run: str, values: dict[str, Any]) -> Found:
     history = "" if values["no_history"] else configured(values["config"]).history if named is None else named
     kept = _KEPT.fullmatch(run)
     if kept is None:
-        return in_folder(Path(run), history)
+        found = in_folder(Path(run), history)
+        if named and not found.head:
+            what = "This run was kept in no history."
+            raise UsageError(what, where="--history", advice="Leave --history out.")
+        return found
     if not history:
         raise UsageError("No history is named.", where="--history", advice="Name the one that holds the run.")
     return in_history(history, int(kept[1]), Chosen(tenant_id=values["tenant"], profile=values["profile"]))
