@@ -21,7 +21,7 @@ VERBS = {
     "doctor": "Try the sign-in, and say what an audit could read with it and what it would leave not evaluated.",
     "report": "Render an audit.json again, byte for byte the same.",
     "diff": "Say what changed between two audits of one tenant, with who did it and when.",
-    "history": "List, show, prune and verify the runs that were kept.",
+    "history": "List, show, draw, prune and verify the runs that were kept.",
     "evidence": "Pack a run for an auditor, and verify such a package on another machine.",
     "init": "Write entra-audit.yaml: what only the team knows.",
     "rules": "List, show and test the rules.",

@@ -159,7 +159,7 @@ def _kept(head: HistoryHead | UnsetType) -> list[Line]:
 
 
 def _next(result: AuditResult, paths: Sequence[Path]) -> str:
-    page = next((path for path in paths if path.suffix == ".html"), None)
+    page = next((path for path in paths if path.name == "report.html"), None)
     read = (
         f"open {prose(str(page))}"
         if page

@@ -23,4 +23,4 @@ VERBS = {
     epilog="Example: entra-audit history list --history default",
 )
 def command() -> None:
-    """List, show, prune and verify the runs that were kept."""
+    """List, show, draw, prune and verify the runs that were kept."""
