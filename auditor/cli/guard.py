@@ -18,10 +18,10 @@ OPTIONS = (
     ),
     click.option(
         "--retries",
-        type=click.IntRange(0, 10),
+        type=click.IntRange(0, 5),
         default=0,
         show_default=True,
-        help="New attempts when signing in or reaching Microsoft Graph failed, after 1, 2, 4 ... minutes.",
+        help="New attempts for a tenant that could not be signed in to or reached, after 1, 2, 4 ... minutes.",
     ),
     click.option(
         "--jitter",
@@ -36,7 +36,7 @@ OPTIONS = (
 
 
 def guard_options(command: F) -> F:
-    """Add the options of a guarded run; `guard` reads them back."""
+    """Add the options of a guarded run; `guard` reads them back, but for --retries."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
@@ -44,5 +44,5 @@ def guard_options(command: F) -> F:
 
 def guard(values: dict[str, Any], out: Path) -> Guard:
     """Take the options of a guarded run out of a command's `values`, and return what they say."""
-    lock, retries, jitter, log = (values.pop(name) for name in ("lock", "retries", "jitter", "log"))
-    return Guard(out=out, lock=lock, retries=retries, jitter=jitter, log=log)
+    lock, jitter, log = (values.pop(name) for name in ("lock", "jitter", "log"))
+    return Guard(out=out, lock=lock, jitter=jitter, log=log)

@@ -6,24 +6,29 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from auditor.cli.gate import fail_on_option, gate
+from auditor.cli.guard import guard, guard_options
 from auditor.cli.options import Chosen, Target, choose, sample_configuration, source_options
 from auditor.cli.run import FORMATS, HISTORY, choose_formats, choose_history
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.graph.auth import connection
 from auditor.model.configuration import Configuration
-from auditor.model.outcome import Severity
 from auditor.workflow.watch_tenants import WatchedTenant
+
+if TYPE_CHECKING:
+    from auditor.workflow.watch import Watched
 
 JOBS = 4
 MOST_JOBS = 64
 ALONE = "tenant"
 """The name of the one tenant that the command line names."""
-OWN = ("config", "out", "only", "history", "no_history", "notify_file", "fail_on", "formats", "jobs", "strict_identity")
+REPORTED = ("config", "out", "only", "history", "no_history", "notify_file", "fail_on", "formats")
+OWN = (*REPORTED, "jobs", "strict_identity", "lock", "retries", "jitter", "log")
 """Options that say nothing of where a tenant is read."""
 
 
@@ -45,13 +50,7 @@ OWN = ("config", "out", "only", "history", "no_history", "notify_file", "fail_on
     help="File with the addresses to tell of changes and failures; else ENTRA_AUDIT_NOTIFY has them.",
 )
 @click.option("--format", "formats", default="html,csv,json", show_default=True, help=FORMATS)
-@click.option(
-    "--fail-on",
-    type=click.Choice([*(severity.value for severity in Severity), "never"]),
-    default="high",
-    show_default=True,
-    help="Exit 1 for a finding of this severity or worse.",
-)
+@fail_on_option
 @click.option(
     "--jobs",
     type=click.IntRange(1, MOST_JOBS),
@@ -59,6 +58,7 @@ OWN = ("config", "out", "only", "history", "no_history", "notify_file", "fail_on
     show_default=True,
     help="Tenants that are read at the same time.",
 )
+@guard_options
 @source_options
 @click.pass_context
 def command(context: click.Context, /, **values: Any) -> int:
@@ -68,32 +68,69 @@ def command(context: click.Context, /, **values: Any) -> int:
     the rest. Writes each tenant's reports into a folder of its name below --out, and watch.html, watch.json and
     watch.csv over all of them. Nothing in a tenant is changed.
     """
+    from auditor.workflow.guarded import guarded
+
+    guarding = guard(values, values["out"])
+    return guarded(lambda: _watch(context, values), guarding)
+
+
+def _watch(context: click.Context, values: dict[str, Any]) -> int:
+    """Read, judge and report, and return the exit code."""
     from rich.console import Console
 
+    from auditor.cli.watch_summary import print_watch
+    from auditor.workflow.notifying import tell, tell_error, whom
+
+    to = whom(values["notify_file"], os.environ)
+    try:
+        watched, configuration = _watched(context, values, told=bool(to))
+    except AuditorError as error:
+        _complain(tell_error(error, to, names=False))
+        raise
+    print_watch(watched.watch, watched.paths, Console())
+    _complain(tell(watched, to, configuration.notify, where=str(values["out"] / "watch.html")))
+    return watched.watch.exit_code
+
+
+def _watched(context: click.Context, values: dict[str, Any], *, told: bool) -> tuple[Watched, Configuration]:
+    """Return the finished watch and the configuration; `told`: somebody is told of it.
+
+    Raises:
+        AuditorError: it came to no report.
+    """
     from auditor.cli.progress import progress
-    from auditor.cli.watch_summary import print_watch, tell_end
-    from auditor.engine.audit import exit_code
+    from auditor.cli.watch_summary import tell_end
     from auditor.workflow.watch import Reading, Wanted, watch
 
-    fail_on = None if values["fail_on"] == "never" else Severity(values["fail_on"])
     formats, named = choose_formats(values["formats"]), choose_history(values)
-    given = [name for name, value in context.params.items() if _given(context, name)]
+    given = [name for name in context.params if _given(context, name)]
     chosen = choose(values)
     configuration, tenants = _tenants(chosen, values, [name for name in given if name not in OWN])
+    history = configuration.history if named is None else named
+    if told and not history and not configuration.notify.unchanged:
+        click.echo("Without a history nobody knows what changed: only what fails is told.", err=True)
     wanted = Wanted(
         out=values["out"],
         reporters=formats,
-        judged=lambda result: exit_code(result, fail_on),
-        history=configuration.history if named is None else named,
+        judged=gate(values["fail_on"], history=history),
+        history=history,
         retention=configuration.retention,
     )
     with progress() as show:
         reading = Reading(
-            jobs=values["jobs"], strict_identity=chosen.strict_identity, taken_at=chosen.taken_at, progress=show
+            jobs=values["jobs"],
+            retries=values["retries"],
+            strict_identity=chosen.strict_identity,
+            taken_at=chosen.taken_at,
+            progress=show,
         )
-        watched = watch(tenants, wanted, reading, told=tell_end)
-    print_watch(watched.watch, watched.paths, Console())
-    return watched.watch.exit_code
+        return watch(tenants, wanted, reading, told=tell_end), configuration
+
+
+def _complain(failures: Sequence[str]) -> None:
+    """Say on stderr which channels were not told; the result stands."""
+    for failure in failures:
+        click.echo(f"Notification {failure}. The result stands.", err=True)
 
 
 def _given(context: click.Context, name: str) -> bool:

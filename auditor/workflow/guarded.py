@@ -1,13 +1,15 @@
-"""A run that nobody watches: one at a time, tried again when what failed may pass, logged, its end written down."""
+"""A run that nobody watches: one at a time, not at the same second as others, logged, its end written down."""
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 from msgspec.structs import replace
 
-from auditor.errors import AuditorError, ExitCode, GraphError, InputError, OutputError, SignInError
+from auditor.errors import AuditorError, ExitCode, InputError, OutputError
 from auditor.graph.secret import redacted
 from auditor.model.canonical import from_json, to_json
 from auditor.model.text import moment, visible
@@ -24,14 +26,13 @@ from auditor.workflow.writing import check_folder, write_file
 
 STATE = "last-run.json"
 LOCK = ".entra-audit.lock"
-FIRST_WAIT = 60.0
-"""Seconds before the first new attempt; each wait after it is twice as long."""
-LONGEST_WAIT = 900.0
 LOG_SIZE = 2**20
 """Bytes at which a log is set aside, before a run."""
 LOGS_KEPT = 5
 _LOCK_WAIT = 3.0
 """Seconds: `schedule status` holds the lock for a moment."""
+_MESSAGES = logging.getLogger("auditor.watch")
+"""What the run itself says while it is under way: new attempts."""
 Sleep = Callable[[float], None]
 
 
@@ -42,8 +43,6 @@ class Guard(Struct, frozen=True, kw_only=True):
     """The folder of the reports, and of last-run.json."""
     lock: Path | None = None
     """None: LOCK in `out`."""
-    retries: int = 0
-    """New attempts after one that failed to sign in or to reach Microsoft Graph."""
     jitter: int = 0
     """Seconds; the run begins after a random wait of at most so many."""
     log: Path | None = None
@@ -76,7 +75,7 @@ def guarded(work: Callable[[], int], guard: Guard, *, sleep: Sleep = time.sleep)
     The lock belongs to the process: the system frees it when the process dies, however it dies.
 
     Raises:
-        AuditorError: what `work` raised in its last attempt.
+        AuditorError: what `work` raised.
         OutputError: another run holds the lock, or a file cannot be written.
     """
     check_folder(guard.out)
@@ -85,7 +84,7 @@ def guarded(work: Callable[[], int], guard: Guard, *, sleep: Sleep = time.sleep)
         with held(guard.lock_file):
             if guard.log:
                 _set_aside(guard.log)
-            return _recorded(work, guard, sleep)
+            return _recorded(work, guard)
     except Timeout:
         error = OutputError(
             f"Another run is under way{_by_whom(guard.out)}.",
@@ -158,6 +157,21 @@ def log(path: Path | None, text: str) -> None:
         ) from None
 
 
+class _Handler(logging.Handler):
+    """Appends messages to the log, and shows them on stderr."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(logging.WARNING)
+        self._path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one message; what cannot be written costs no run."""
+        text = visible(redacted(record.getMessage(), (), os.environ))
+        sys.stderr.write(f"entra-audit: {text}\n")
+        with suppress(OutputError):
+            log(self._path, text)
+
+
 def _wait_a_little(guard: Guard, sleep: Sleep) -> None:
     if guard.jitter > 0:
         seconds = secrets.randbelow(guard.jitter * 1000 + 1) / 1000
@@ -165,7 +179,7 @@ def _wait_a_little(guard: Guard, sleep: Sleep) -> None:
         sleep(seconds)
 
 
-def _recorded(work: Callable[[], int], guard: Guard, sleep: Sleep) -> int:
+def _recorded(work: Callable[[], int], guard: Guard) -> int:
     """Do the work, with its beginning and its end in last-run.json and in the log."""
     state = LastRun(
         run=_number(guard.out), started=datetime.now(UTC), pid=os.getpid(), host=visible(socket.gethostname())
@@ -175,8 +189,10 @@ def _recorded(work: Callable[[], int], guard: Guard, sleep: Sleep) -> int:
     begun = time.monotonic()
     code: int | None = None
     message = "It ended without an exit code: a defect of the program."
+    handler = _Handler(guard.log)
+    _MESSAGES.addHandler(handler)
     try:
-        code, message = int(_retried(work, guard, sleep)), ""
+        code, message = int(work()), ""
         return code  # noqa: TRY300 - what follows is for every way to leave
     except AuditorError as error:
         code, message = int(error.exit_code), visible(redacted(str(error), (), os.environ))
@@ -185,22 +201,10 @@ def _recorded(work: Callable[[], int], guard: Guard, sleep: Sleep) -> int:
         code, message = int(ExitCode.INTERRUPTED), "interrupted"
         raise
     finally:
+        _MESSAGES.removeHandler(handler)
         _write(guard.out, replace(state, ended=datetime.now(UTC), exit_code=code, message=message))
         why = f": {message}" if message else ""
         log(guard.log, f"run {state.run} ended with exit code {code} after {time.monotonic() - begun:.1f} s{why}")
-
-
-def _retried(work: Callable[[], int], guard: Guard, sleep: Sleep) -> int:
-    """Do the work, anew where it could not sign in or reach Microsoft Graph."""
-    wait = FIRST_WAIT
-    for left in range(guard.retries, 0, -1):
-        try:
-            return work()
-        except (GraphError, SignInError) as error:
-            log(guard.log, f"failed, tries again in {wait:.0f} s, {left} left: {error}")
-        sleep(wait)
-        wait = min(2 * wait, LONGEST_WAIT)
-    return work()
 
 
 def _number(out: Path) -> int:
