@@ -18,6 +18,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 import auditor
+from auditor.reporters import reporters
 from auditor.simulator.sample import sample
 from auditor.sources.snapshot_file import encode
 
@@ -138,12 +139,23 @@ def test_an_installed_wheel_judges_as_the_checkout_does(installed: Path, tmp_pat
         audit = str(programs / "entra-audit")
         told = subprocess.run([audit, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         assert auditor.__version__ in told
-        command = [audit, "run", "--snapshot", "sample.json", "--format", "html,csv,json", "--out", name]
+        plain = ",".join(reporter.name for reporter in reporters().values() if not reporter.needs)
+        command = [audit, "run", "--snapshot", "sample.json", "--format", plain, "--out", name]
         ended = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         assert ended.returncode == 1, ended.stderr
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
-    assert {"report.html", "grants.csv", "audit.json"} <= written[0].keys()
+    assert {"report.html", "grants.csv", "audit.json", "report.sarif", "junit.xml", "report.md"} <= written[0].keys()
+
+
+@pytest.mark.slow
+def test_a_plain_installation_names_the_extra_that_a_format_needs(installed: Path, tmp_path: Path) -> None:
+    """Every format at once needs more than the runtime lock: exit 2, what to install, and nothing written."""
+    command = [str(installed / "entra-audit"), "run", "--demo", "--format", "all", "--out", "out"]
+    ended = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert 'pip install "entra-auditor[xlsx]"' in ended.stderr
+    assert not (tmp_path / "out").exists()
 
 
 TAMPERED = """
