@@ -16,14 +16,17 @@ from msgspec.structs import replace
 
 from auditor.engine.rulebook import load_rulebook
 from auditor.errors import InputError, OutputError, UsageError
+from auditor.knowledge.attestations import encode_register
 from auditor.knowledge.data import data_dir, rules_sha256
+from auditor.model.attestation import Register
 from auditor.model.canonical import sha256, to_gzip, to_json
 from auditor.model.configuration import Configuration
 from auditor.model.evidence import Manifest
 from auditor.model.history import HistoryHead
+from auditor.remedy.planning import build_plan
 from auditor.reporters.json import decode_audit
 from auditor.simulator.sample import sample
-from auditor.sources.snapshot_file import encode
+from auditor.sources.snapshot_file import decode, encode
 from auditor.workflow.evidence import (
     AUDIT_JSON,
     CHAIN,
@@ -33,6 +36,7 @@ from auditor.workflow.evidence import (
     Found,
     in_folder,
     in_history,
+    judged,
     make_package,
     parts,
 )
@@ -42,7 +46,9 @@ from auditor.workflow.evidence_verify import Verified, verify_package
 from auditor.workflow.history import Chosen
 from auditor.workflow.keep import kept
 from auditor.workflow.prepare import Prepared
+from auditor.workflow.revoke import write_plan
 from auditor.workflow.run import judge
+from tests.remedy.world import World
 from tests.workflow.evidence import flipped, found, members, own, package, places, sealed, zipped
 
 
@@ -409,6 +415,60 @@ def test_an_audit_of_named_apps_is_judged_again_for_these(look: Callable[..., Ve
     assert not look(path.read_bytes()).faults
     with pytest.raises(InputError, match="another audit"):
         package(tmp_path, run)
+
+
+def test_hostile_names_are_dead_in_what_people_open_first(look: Callable[..., Verified], tmp_path: Path) -> None:
+    evil = '=HYPERLINK("https://evil.example")\u202e\x1b[2J'
+    clients = tuple(
+        replace(one, service_principal=replace(one.service_principal, display_name=evil)) for one in sample().clients
+    )
+    snapshot = decode(encode(replace(sample(), clients=clients)), "hostile")
+    data = package(tmp_path, Found(snapshot=snapshot, result=judge(snapshot, own())[0])).read_bytes()
+    assert not look(data).faults
+    held = members(data)
+    for name in ("README.txt", "sample.csv", "ledger.csv"):
+        assert not set(held[name].decode("utf-8-sig")) & {"\u202e", "\x1b"}
+    names = [row["app_name"] for row in csv.DictReader(io.StringIO(held["sample.csv"].decode("utf-8-sig"), newline=""))]
+    assert any("HYPERLINK" in name for name in names)
+    assert not any(name.startswith("=") for name in names)
+
+
+@pytest.mark.slow
+def test_plan_and_journal_are_packed_and_closed_findings_told_again(
+    look: Callable[..., Verified], tmp_path: Path
+) -> None:
+    """The audit after a plan names what it closed: that is told from the packaged journal, and not without it."""
+    world = World(tmp_path)
+    plan = build_plan(judge(world.snapshot, own())[0], world.snapshot, rulebook=own().rulebook)
+    world.apply(plan)
+    where = write_plan(plan, tmp_path / "plan.json")[0]
+    snapshot = decode(encode(world.snapshot), "after")
+    result = judged(snapshot, own(), frozenset(), world.journal.read_bytes())
+    assert result.closed
+    run = Found(snapshot=snapshot, result=result)
+    path = package(tmp_path, run, Extras(plan=where, journal=world.journal))
+    seen = look(path.read_bytes())
+    assert not seen.faults
+    assert states(seen) | {"plan.json": "ok", "journal.jsonl": "ok"} == states(seen)
+    with pytest.raises(InputError, match="another audit"):
+        package(tmp_path, run)
+    cut = {**members(path.read_bytes()), "journal.jsonl": world.journal.read_bytes().splitlines(keepends=True)[0]}
+    assert faults(look(sealed(cut))).keys() == {AUDIT_JSON}
+    with pytest.raises(InputError):
+        package(tmp_path, run, Extras(plan=world.journal))
+    with pytest.raises(InputError):
+        package(tmp_path, run, Extras(journal=where))
+
+
+def test_a_register_of_attestations_is_packed(look: Callable[..., Verified], tmp_path: Path) -> None:
+    register = Register()
+    told = replace(own(), register=register, attestations_sha256=sha256(encode_register(register)))
+    run = Found(snapshot=sample(), result=judge(sample(), told)[0])
+    data = make_package(run, lambda _: told, Extras(), out=tmp_path / "e.zip").path.read_bytes()
+    assert members(data)["attestations.json"] == encode_register(register)
+    assert not look(data).faults
+    rest = {name: content for name, content in members(data).items() if name != "attestations.json"}
+    assert look(sealed(rest, attestations_sha256="")).faults
 
 
 @pytest.fixture(scope="module")
