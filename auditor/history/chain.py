@@ -68,7 +68,7 @@ def decoded(link: Link) -> Entry:
     """
     try:
         entry = msgspec.json.decode(link.data, type=Entry)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(f"Entry {link.number} cannot be read: {error}.") from None
     if entry.schema != SCHEMA or entry.version != VERSION:
         raise _unreadable(f"Entry {link.number} is of another version of this program.")

@@ -18,20 +18,21 @@ _AT_ONCE = 500
 """Names in one question; SQLite takes a bounded number of values."""
 
 
-def _columns(name: str, *own: sa.ColumnClause[object]) -> sa.TableClause:
-    return sa.table(name, sa.column("tenant_id", sa.Text), sa.column("profile", sa.Text), *own)
+def _columns(name: str, *own: str) -> sa.TableClause:
+    """Return a table without types: SQLite lets anything stand in a column, so what comes out is looked at here."""
+    return sa.table(name, *map(sa.column, ("tenant_id", "profile", *own)))
 
 
-_ENTRIES = _columns("entra_audit_entries", sa.column("number", sa.Integer), sa.column("data", sa.LargeBinary))
-_HEADS = _columns("entra_audit_heads", sa.column("number", sa.Integer), sa.column("sha256", sa.Text))
-_CONTENTS = _columns("entra_audit_contents", sa.column("sha256", sa.Text), sa.column("packed", sa.LargeBinary))
+_ENTRIES = _columns("entra_audit_entries", "number", "data")
+_HEADS = _columns("entra_audit_heads", "number", "sha256")
+_CONTENTS = _columns("entra_audit_contents", "sha256", "packed")
 
 
 def streams(connection: sa.Connection) -> tuple[Stream, ...]:
     """Return every stream that any table names, in order."""
     named = [sa.select(table.c.tenant_id, table.c.profile) for table in (_ENTRIES, _HEADS, _CONTENTS)]
     rows = connection.execute(sa.union(*named))
-    return tuple(sorted(Stream(tenant_id=tenant, profile=profile) for tenant, profile in rows))
+    return tuple(sorted(Stream(tenant_id=_text(tenant), profile=_text(profile)) for tenant, profile in rows))
 
 
 class Rows:
@@ -51,14 +52,14 @@ class Rows:
         rows = self._connection.execute(
             sa.select(_ENTRIES.c.number, _ENTRIES.c.data).where(*self._of(_ENTRIES)).order_by(_ENTRIES.c.number)
         )
-        return tuple(Link(number=number, data=bytes(data)) for number, data in rows)
+        return tuple(Link(number=_number(number), data=_bytes(data)) for number, data in rows)
 
     def head(self) -> Head:
         """Return where the database says that the chain ends."""
         row = self._connection.execute(
             sa.select(_HEADS.c.number, _HEADS.c.sha256).where(*self._of(_HEADS))
         ).one_or_none()
-        return Head(number=row[0], sha256=row[1]) if row else Head()
+        return Head(number=_number(row[0]), sha256=_text(row[1])) if row else Head()
 
     def contents(self, names: Collection[str]) -> dict[str, bytes]:
         """Return those contents of `names` that are there, unpacked.
@@ -73,13 +74,13 @@ class Rows:
             rows = self._connection.execute(
                 sa.select(_CONTENTS.c.sha256, _CONTENTS.c.packed).where(*self._of(_CONTENTS), some)
             )
-            found |= {name: _unpacked(name, packed) for name, packed in rows}
+            found |= {_text(name): _unpacked(_text(name), packed) for name, packed in rows}
         return found
 
     def hashes(self) -> dict[str, str]:
         """Return the name of every content to the SHA-256 of what is there; empty where it is damaged."""
         names = self._connection.execute(sa.select(_CONTENTS.c.sha256).where(*self._of(_CONTENTS))).scalars().all()
-        return {name: self._hash(name) for name in names}
+        return {_text(name): self._hash(_text(name)) for name in names}
 
     def add(self, link: Link, packed: Mapping[str, bytes]) -> None:
         """Add an entry and those of its contents that are not there yet, and make it the head."""
@@ -100,13 +101,26 @@ class Rows:
 
     def _hash(self, name: str) -> str:
         try:
-            return sha256(self.contents({name})[name])
+            found = self.contents({name})
         except InputError:
             return ""
+        return sha256(found[name]) if name in found else ""
 
     def _of(self, table: sa.TableClause) -> tuple[sa.ColumnElement[bool], ...]:
         return tuple(table.c[column] == value for column, value in self._key.items())
 
 
-def _unpacked(name: str, packed: bytes) -> bytes:
-    return unpack(bytes(packed), where=f"content {name[:12]} of the history", limit=LIMIT)
+def _unpacked(name: str, packed: object) -> bytes:
+    return unpack(_bytes(packed), where=f"content {name[:12]} of the history", limit=LIMIT)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else repr(value).encode()

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditor.errors import AuditorError, InputError, UsageError
+from auditor.errors import AuditorError, InputError, OutputError, UsageError
+from auditor.history import database
 from auditor.history.chain import decoded
 from auditor.history.store import Contents, Kept, Store, open_store
 from auditor.model.canonical import sha256, to_json
@@ -192,3 +193,23 @@ def test_times_are_kept_in_utc(store: Store) -> None:
     (link,) = store.links(STREAM)
     assert b'"taken_at":"2026-11-22T09:14:00Z"' in link.data
     assert decoded(link).taken_at == datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
+
+
+def test_who_waits_too_long_is_told_so(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 1)
+
+    def second(_previous: Kept | None) -> Contents:
+        raise AssertionError("Two are inside at once.")
+
+    def first(_previous: Kept | None) -> Contents:
+        with (
+            open_store(place, create=False) as other,
+            pytest.raises(OutputError, match=r"(?i)lock") as error,
+        ):
+            other.append(STREAM, second)
+        assert error.value.advice
+        return contents(0)
+
+    with open_store(place) as store:
+        store.append(STREAM, first)
+        assert len(store.entries(STREAM)) == 1

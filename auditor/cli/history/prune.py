@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from auditor.cli.history.where import where, where_options
 from auditor.errors import UsageError
-from auditor.model.text import count
+from auditor.model.text import count, visible
 
 
 @click.command(epilog="Example: entra-audit history prune --history default --keep-days 400 --yes")
@@ -35,9 +35,8 @@ def command(**values: Any) -> int:
     for pruned in prune(location, chosen, retention, really=values["yes"]):
         numbers = ", ".join(map(str, pruned.numbers)) or "none"
         verb = "Pruned" if values["yes"] else "Would go"
-        click.echo(
-            f"{pruned.stream.tenant_id}, {pruned.stream.profile}: {verb}: {numbers}. Stay: {count(pruned.left, 'run')}."
-        )
+        of = visible(f"{pruned.stream.tenant_id}, {pruned.stream.profile}")
+        click.echo(f"{of}: {verb}: {numbers}. Stay: {count(pruned.left, 'run')}.")
     if not values["yes"]:
         click.echo("Nothing was changed: add --yes to prune.", err=True)
     return 0
