@@ -6,12 +6,19 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from msgspec.structs import replace
 
 from auditor.model.outcome import AuditResult, Finding, NotEvaluated, Passed, Waived
 from auditor.reporters.frameworks import COLUMNS, STATES, Line, render, views
+from tests.reporters.test_page_standards import MODES
+from tests.reporters.test_plan_page import check_axe, check_quiet
 from tests.reporters.tree import Tree
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def lines(result: AuditResult) -> dict[str, Line]:
@@ -112,3 +119,25 @@ def test_every_column_and_every_state_is_explained() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs/frameworks.md").read_text(encoding="utf-8")
     assert set(COLUMNS) <= set(re.findall(r"`([a-z0-9_]+)`", text))
     assert set(STATES) <= set(re.findall(r"`([a-z-]+)`", text))
+
+
+@pytest.fixture
+def page(result: AuditResult, tmp_path: Path) -> Path:
+    path = tmp_path / "frameworks.html"
+    path.write_bytes(render(result)["frameworks.html"])
+    return path
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_quietly_and_fits_a_phone(browser: Browser, page: Path, scheme: Any) -> None:
+    check_quiet(browser, page, scheme)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_axe_finds_nothing(browser: Browser, page: Path, mode: str) -> None:
+    """WCAG 2.2 AA and good practice: 0 violations."""
+    check_axe(browser, page, mode)
