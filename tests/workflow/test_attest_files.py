@@ -17,7 +17,7 @@ from auditor.workflow.attest_files import ROWS, UNPACKED, Row, read_table
 HEAD = '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
 
 
-def workbook(*rows: tuple[object, ...]) -> bytes:
+def workbook(*rows: tuple[str | float | bool | None, ...]) -> bytes:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read_table(tmp_path / "none", columns=("a",), sheet="t")
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(24))
 def test_a_damaged_workbook_never_fails_otherwise(tmp_path: Path, seed: int) -> None:
     """Bytes flipped in a member, or in the archive itself: rows come out, or an error that says where."""
     chance = random.Random(seed)
