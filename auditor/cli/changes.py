@@ -51,14 +51,14 @@ def change_lines(drift: Drift, *, most: int) -> Iterator[tuple[int, Text]]:
 def _change(change: Change) -> Text:
     from rich.text import Text
 
-    severity = f" {prose(change.severity)}" if change.severity else ""
-    about = f" {prose(change.about)}" if change.about else ""
+    severity = f"{prose(change.severity)} " if change.severity else ""
+    about = f"{prose(change.about)} " if change.about else ""
     who = f" By {prose(change.who)}" if change.who else ""
     return Text.assemble(
-        (prose(change.word), _STYLES.get(change.word, "")),
+        (f"{prose(change.word)} " if change.word else "", _STYLES.get(change.word, "")),
         (severity, ""),
         (about, "bold"),
-        (f" {prose(change.where)}{':' if change.details or who else ''}", "dim"),
+        (f"{prose(change.where)}{':' if change.details or who else ''}", "dim"),
         (f" {prose(' '.join(change.details))}" if change.details else "", ""),
         (who, "italic"),
     )

@@ -14,6 +14,7 @@ from auditor.reporters.text import when
 
 _CAME = ("added", "widened", "granted-again")
 _WENT = ("removed", "narrowed")
+_MOVED = (*_CAME, *_WENT)
 _LISTED = 5
 """Values of an app that one line names."""
 _NAMED = 3
@@ -24,7 +25,7 @@ class Change(Struct, frozen=True, kw_only=True):
     """One line, as raw text: whoever shows it makes it safe."""
 
     word: str
-    """`added`, `returned`, `lapsed`, ..."""
+    """`added`, `returned`, `lapsed`, ...; empty where the head says it."""
     about: str
     """The permission, what changed about the app, the finding's title, or the waiver's rule."""
     where: str
@@ -48,7 +49,7 @@ def groups(drift: Drift) -> tuple[Group, ...]:
     found = (
         ("Permissions that came", _grants(one for one in sure if one.what in _CAME)),
         ("Permissions that went", _grants(one for one in sure if one.what in _WENT)),
-        ("Judged anew", _grants(one for one in sure if one.what not in (*_CAME, *_WENT))),
+        ("Judged anew", [replace(one, word="") for one in _grants(one for one in sure if one.what not in _MOVED)]),
         ("Apps", [_app(one) for one in drift.apps if one.certain]),
         ("Findings", _findings(drift.findings)),
         ("Waivers", [_waiver(one) for one in drift.waivers]),
@@ -175,7 +176,11 @@ def _waiver(change: WaiverChange) -> Change:
         word=change.what,
         about=change.rule,
         where=" · ".join(filter(None, (change.app, change.permission))),
-        details=tuple(filter(None, ("; ".join(told), ", ".join(filter(None, (change.owner, until))), change.reason))),
+        details=tuple(
+            f"{text.removesuffix('.')}."
+            for text in ("; ".join(told), ", ".join(filter(None, (change.owner, until))), change.reason)
+            if text
+        ),
     )
 
 
