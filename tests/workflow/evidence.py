@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,8 +17,12 @@ from auditor.model.evidence import Manifest, Member
 from auditor.simulator.sample import sample, sample_configuration
 from auditor.workflow.evidence import Extras, Found, make_package
 from auditor.workflow.evidence_archive import MANIFEST, SIGNATURE, pack
+from auditor.workflow.evidence_verify import Verified, verify_package
 from auditor.workflow.prepare import Prepared, prepare
 from auditor.workflow.run import judge
+
+Look = Callable[..., Verified]
+"""Looks at the bytes of a package, with the options of verify_package."""
 
 
 @cache
@@ -64,6 +69,22 @@ def sealed(held: Mapping[str, bytes], **changes: object) -> bytes:
         **changes,
     )
     return pack({**held, MANIFEST: to_json(manifest)})
+
+
+def looked(path: Path, data: bytes, **options: Any) -> Verified:
+    """Write the bytes to a file and look at the package."""
+    path.write_bytes(data)
+    return verify_package(path, **options)
+
+
+def faults(seen: Verified) -> dict[str, str]:
+    """Return what is wrong: where, and what."""
+    return {check.what: check.text for check in seen.faults}
+
+
+def states(seen: Verified) -> dict[str, str]:
+    """Return what was looked at, and how it is."""
+    return {check.what: check.state for check in seen.checks}
 
 
 def flipped(data: bytes, place: int, bit: int = 0) -> bytes:
