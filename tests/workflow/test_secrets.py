@@ -167,6 +167,7 @@ def test_the_secrets_of_the_environment_stay_there(tmp_path: Path, monkeypatch: 
         "rules": ["list"],
         "permissions": ["Mail.Read"],
         "simulate": ["missing.json"],
+        "schedule": ["status", "--reports", str(tmp_path)],
         "revoke": ["verify", "missing.json", "--auth", "client-secret"],
         "contain": ["--app", "0" * 8, "--snapshot", str(snapshot), "--out", "plan.json"],
     }[verb]

@@ -86,7 +86,7 @@ def _how(schedule: Schedule) -> list[click.Parameter]:
         click.Option(["--cloud"], type=click.Choice(list(CLOUDS)), help="The tenant's cloud."),
         click.Option(["--tenant-id"], metavar="ID", default="", help="The tenant's id or domain."),
         click.Option(["--client-id"], metavar="ID", default="", help="appId of the identity that reads."),
-        click.Option(["--retries"], type=click.IntRange(0, 10), default=3, show_default=True, help="New attempts."),
+        click.Option(["--retries"], type=click.IntRange(0, 5), default=3, show_default=True, help="New attempts."),
         click.Option(
             ["--jitter"], type=click.IntRange(0, 86_400), default=300, show_default=True, metavar="SECONDS",
             help="Longest random wait before a run.",
