@@ -31,6 +31,8 @@ from auditor.model.outcome import Axis, Basis, Severity
 
 SHOWN = 5
 """Items of a list that a reason names at most."""
+LONGEST_ID = 100
+"""Characters of a rule's id: it is the name of a file."""
 Expectation = Literal["finding", "pass", "not-evaluated"]
 EXPECTATIONS: tuple[Expectation, ...] = ("finding", "pass", "not-evaluated")
 
@@ -242,8 +244,9 @@ def _asked(rule: Rule, lines: Lines, expression: Any, facts: Mapping[str, object
 
 
 def _check_id(rule: Rule, path: Path, lines: Lines) -> None:
-    if not _SLUG.fullmatch(rule.id):
-        raise _wrong(lines, "id", f"'{rule.id}' is not an id.", "Write lower-case words joined by hyphens.")
+    if not _SLUG.fullmatch(rule.id) or len(rule.id) > LONGEST_ID:
+        what = f"'{rule.id[:LONGEST_ID]}' is not an id."
+        raise _wrong(lines, "id", what, "Write lower-case words joined by hyphens.")
     if rule.id != path.stem:
         other = path.with_name(f"{rule.id}.yaml")
         twice = f", and {other.name} has it" if other.exists() else ""

@@ -201,3 +201,11 @@ def test_only_one_module_knows_the_library() -> None:
     package = data_dir("rules").parent / "auditor"
     naming = {path.name for path in package.rglob("*.py") if "cel_expr_python" in path.read_text(encoding="utf-8")}
     assert naming == {"rules.py"}
+
+
+def test_an_id_longer_than_a_file_name_is_refused(tmp_path: Path) -> None:
+    """And not looked for as a file."""
+    text = (data_dir("rules") / "checks" / "owners.yaml").read_text(encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(text.replace("id: owners", f"id: {'a' * 5000}"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="is not an id"):
+        load_rules(tmp_path)
