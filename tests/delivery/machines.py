@@ -39,7 +39,10 @@ wait
 """
 SWEEP = """
 mount -t cgroup2 cgroup2 /mnt
-find "/mnt/$1" -depth -type d -exec rmdir {} +
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    find "/mnt/$1" -depth -type d -exec rmdir {} + && exit 0
+    sleep 0.3
+done
 """
 
 
