@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import applying, collection, judging, keeping, startup
+from bench import applying, collection, judging, keeping, startup, watching
 
-for benchmark in (collection, startup, judging, keeping, applying):
+for benchmark in (collection, startup, judging, keeping, applying, watching):
     print(benchmark.report(), flush=True)
