@@ -143,9 +143,9 @@ else:
 
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
-    """The folder that the README's script saves of the sample tenant."""
+    """The folder that the script of docs/sources.md saves of the sample tenant."""
     script, az, folder = tmp_path / "save-export.sh", tmp_path / "bin" / "az", tmp_path / "export"
-    script.write_text(example("README.md", script.name), encoding="utf-8")
+    script.write_text(example("docs/sources.md", script.name), encoding="utf-8")
     az.parent.mkdir()
     az.write_text(AZ.format(python=sys.executable), encoding="utf-8")
     az.chmod(0o755)
@@ -169,7 +169,7 @@ def held(snapshot: Snapshot, app_id: str) -> set[str]:
 
 @pytest.mark.skipif(os.name == "nt", reason="the recipe is a shell script")
 def test_offline_recipe_saves_what_the_audit_needs(export: Path) -> None:
-    """The README's script saves every page: the audit of the files sees the grants that the tenant holds."""
+    """The script of the docs saves every page: the audit of the files sees the grants that the tenant holds."""
     team = sample_configuration().apps["zoom"]
     snapshot = read_export(SourceRequest(profile=load_profile("zoom"), configuration=team, location=str(export)))
     assert len(items(snapshot.service_principals)) == len(items(sample().service_principals)) > 20
