@@ -13,7 +13,7 @@ import click
 from auditor.cli.options import Target
 from auditor.errors import ExitCode
 from auditor.model.attestation import OPEN
-from auditor.reporters.text import prose
+from auditor.reporters.text import day, prose
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,13 +30,12 @@ _STYLES = {"current": "green", "due-soon": "yellow", "not-asked": "dim"}
 )
 @click.option(
     "--on",
-    "day",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
     help="The day for which it is said; default: when the tenant was read.",
 )
 @click.option("--out", type=Target(), metavar="FILE.csv", help="Write the table as CSV, too.")
-def command(audit: Path, *, register: Path, day: datetime | None, out: Path | None) -> int:
+def command(audit: Path, *, register: Path, on: datetime | None, out: Path | None) -> int:
     """Say how each permission stands: signed, due, overdue, changed, missing.
 
     Exit code 0: all that is kept is signed for. 1: something is overdue, changed, missing, or signed away and still
@@ -47,7 +46,7 @@ def command(audit: Path, *, register: Path, day: datetime | None, out: Path | No
     from auditor.workflow.attest import status, status_csv
     from auditor.workflow.writing import write_file
 
-    result, lines = status(audit, register, day=day.date() if day else None)
+    result, lines = status(audit, register, day=on.date() if on else None)
     if out is not None:
         write_file(out, status_csv(lines))
     console = Console()
@@ -69,7 +68,7 @@ def _table(lines: Sequence[Standing]) -> Table:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("state", "app", "permission", "grants", "how it stands"):
+    for name in ("state", "app", "permission", "grants", "signed by", "review"):
         table.add_column(name, justify="right" if name == "grants" else "left", overflow="fold")
     for line in lines:
         state = line.attestation.state
@@ -79,6 +78,7 @@ def _table(lines: Sequence[Standing]) -> Table:
             Text(prose(line.app_name or line.app_id)),
             Text(f"{prose(line.permission)} ({kind})"),
             Text(f"{line.grants:,}"),
-            Text(prose(line.attestation.text)),
+            Text(prose(line.attestation.signer)),
+            Text(day(line.attestation.next_review or "")),
         )
     return table
