@@ -66,10 +66,11 @@ def sarif_shape(value: Any) -> Any:
     return [sarif_shape(inner) for inner in value] if isinstance(value, list) else type(value).__name__
 
 
-def check_sarif(rendered: Rendered, plain: Rendered) -> None:
+def check_sarif(rendered: Rendered, plain: Rendered | None) -> None:
     """The document is shaped as with an x; each result has its place; no message holds a link or a placeholder."""
     log = json.loads(rendered["report.sarif"])
-    assert sarif_shape(log) == sarif_shape(json.loads(plain["report.sarif"]))
+    if plain:
+        assert sarif_shape(log) == sarif_shape(json.loads(plain["report.sarif"]))
     for result in log["runs"][0]["results"]:
         [place] = result["locations"]
         assert place["physicalLocation"]["artifactLocation"]["uri"] == "audit.json"
@@ -91,16 +92,19 @@ def xml_shape(element: Element) -> list[Any]:
     return [element.tag, sorted(element.attrib), [xml_shape(child) for child in element]]
 
 
-def check_junit(rendered: Rendered, plain: Rendered) -> None:
+def check_junit(rendered: Rendered, plain: Rendered | None) -> None:
     """The XML has the elements and numbers that it has with an x, for two readers, and no character that steers."""
     data = rendered["junit.xml"]
     root = fromstring(data)  # noqa: S314 - our own file
-    assert xml_shape(root) == xml_shape(fromstring(plain["junit.xml"]))  # noqa: S314
     assert steering(data.decode()) == []
-    read, expected = JUnitXml.fromstring(data.decode()), JUnitXml.fromstring(plain["junit.xml"].decode())
-    assert [(s.tests, s.failures, s.errors, s.skipped) for s in read] == [
-        (s.tests, s.failures, s.errors, s.skipped) for s in expected
-    ]
+    read = JUnitXml.fromstring(data.decode())
+    assert read.tests == sum(suite.tests for suite in read) > 0
+    if plain:
+        assert xml_shape(root) == xml_shape(fromstring(plain["junit.xml"]))  # noqa: S314
+        expected = JUnitXml.fromstring(plain["junit.xml"].decode())
+        assert [(s.tests, s.failures, s.errors, s.skipped) for s in read] == [
+            (s.tests, s.failures, s.errors, s.skipped) for s in expected
+        ]
 
 
 # Markdown
@@ -120,13 +124,15 @@ def blocks(text: str) -> list[str]:
     return [token.type for token in MARKDOWN.parse(text)]
 
 
-def check_md(rendered: Rendered, plain: Rendered) -> None:
+def check_md(rendered: Rendered, plain: Rendered | None) -> None:
     """The page has the blocks that it has with an x, or fewer rows and a word of them; nothing in it lives."""
     text = rendered["report.md"].decode()
     tokens = MARKDOWN.parse(text)
     assert living(tokens) == []
     assert steering(text) == []
     assert len(text) < COMMENT
+    if plain is None:
+        return
     found, expected = [token.type for token in tokens], blocks(plain["report.md"].decode())
     if "more row" in text:
         assert {*found} <= {*expected}
@@ -152,11 +158,16 @@ def cells(data: bytes) -> dict[str, list[list[Any]]]:
     return found
 
 
-def check_xlsx(rendered: Rendered, plain: Rendered) -> None:
+def sizes(book: Mapping[str, list[list[Any]]]) -> dict[str, list[int]]:
+    """Return how many cells each row of each sheet has."""
+    return {name: [len(row) for row in rows] for name, rows in book.items()}
+
+
+def check_xlsx(rendered: Rendered, plain: Rendered | None) -> None:
     """The sheets have the rows that they have with an x; no cell runs, links, steers, or is longer than Excel takes."""
-    found, expected = cells(rendered["report.xlsx"]), cells(plain["report.xlsx"])
-    sizes = [{name: [len(row) for row in rows] for name, rows in book.items()} for book in (found, expected)]
-    assert sizes[0] == sizes[1]
+    found = cells(rendered["report.xlsx"])
+    if plain:
+        assert sizes(found) == sizes(cells(plain["report.xlsx"]))
     texts = [value for rows in found.values() for row in rows for value in row if isinstance(value, str)]
     for text in texts:
         assert not text.lstrip(' \xa0\u3000\t\r\n\v\f"').startswith(TRIGGERS)
@@ -169,4 +180,5 @@ def check_xlsx(rendered: Rendered, plain: Rendered) -> None:
         assert {member.date_time for member in book.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
+# Without `plain`, what an x would give is not compared: other names may be grouped otherwise.
 CHECKS = {"junit": check_junit, "md": check_md, "sarif": check_sarif, "xlsx": check_xlsx}
