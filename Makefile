@@ -35,7 +35,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-tools: $(AZURE_CLI)/.installed $(WEB)  ## Install what only the slow tests need: the Azure CLI, and checkers of web pages
+tools: $(AZURE_CLI)/.installed $(WEB)  ## Install what only the slow tests need: the Azure CLI, and checkers of reports
 
 $(AZURE_CLI)/.installed: requirements-azure-cli.lock | $(BIN)/python
 	$(BIN)/python -m venv --clear $(AZURE_CLI)
