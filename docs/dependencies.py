@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from docs.markdown import code, document, table
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / "requirements-runtime.lock"
 DEVELOPMENT = ROOT / "requirements.lock"
-SIMULATOR = ("starlette", "uvicorn")
+EXTRAS: Mapping[str, str] = {
+    "history": "Needed to keep runs: `--history` and everything that reads a history.",
+    "notify": "Needed to tell of a change or a failure.",
+    "postgresql": "Needed for a history in PostgreSQL.",
+    "simulator": "Needed by `--demo`, `simulate` and `revoke rehearse`.",
+    "xlsx": "Needed for workbooks: `--format xlsx` and `attest`.",
+}
+"""Optional parts of pyproject.toml to what they are for; `all` names them all."""
 UNKNOWN = "unknown"
+HEADER = ("package", "version", "licence", "only where")
 INTRODUCTION = """\
 What an installation consists of, besides this program, at the versions of `requirements-runtime.lock`; a plain
 `pip install` may choose newer ones. The licences are those that the packages declare of themselves, as
@@ -86,18 +98,39 @@ def page() -> str:
         ValueError: a package has no licence that is known here.
     """
     runtime = pins(RUNTIME.read_text(encoding="utf-8"))
-    extra = [pin for pin in pins(DEVELOPMENT.read_text(encoding="utf-8")) if pin.name in SIMULATOR]
-    unknown = [pin.name for pin in (*runtime, *extra) if licence(pin.name) == UNKNOWN]
+    locked = pins(DEVELOPMENT.read_text(encoding="utf-8"))
+    parts = {name: [pin for pin in locked if pin.name in brought(name) - {p.name for p in runtime}] for name in EXTRAS}
+    unknown = [pin.name for part in (runtime, *parts.values()) for pin in part if licence(pin.name) == UNKNOWN]
     if unknown:
         raise ValueError(f"The licences of {', '.join(unknown)} are unknown: read them, and name them in {__file__}.")
     return document(
         "Dependencies",
         INTRODUCTION,
-        table(("package", "version", "licence", "only where"), map(_row, runtime)),
-        "## With the extra `simulator`",
-        "Needed by `--demo` and `simulate`, beside the packages above.",
-        table(("package", "version", "licence", "only where"), map(_row, extra)),
+        table(HEADER, map(_row, runtime)),
+        *(
+            block
+            for name, part in parts.items()
+            for block in (
+                f"## With the extra `{name}`",
+                f"{EXTRAS[name]} It brings, beside the packages above:",
+                table(HEADER, map(_row, part)),
+            )
+        ),
     )
+
+
+def brought(extra: str) -> frozenset[str]:
+    """Return the names of every package that an optional part of this program asks for, at any depth."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    todo = [Requirement(text) for text in project["project"]["optional-dependencies"][extra]]
+    found: set[str] = set()
+    while todo:
+        name = canonicalize_name(todo.pop().name)
+        if name not in found:
+            found.add(name)
+            asked = map(Requirement, metadata.requires(name) or ())
+            todo += [one for one in asked if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return frozenset(found)
 
 
 def _row(pin: Pin) -> tuple[str, str, str, str]:
