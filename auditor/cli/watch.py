@@ -18,10 +18,10 @@ from auditor.cli.run import FORMATS, HISTORY, choose_formats, choose_history
 from auditor.errors import AuditorError, UsageError
 from auditor.graph.auth import connection
 from auditor.model.configuration import Configuration
-from auditor.workflow.watch_tenants import WatchedTenant
 
 if TYPE_CHECKING:
     from auditor.workflow.watch import Watched
+    from auditor.workflow.watch_tenants import Team, WatchedTenant
 
 JOBS = 4
 MOST_JOBS = 64
@@ -148,7 +148,8 @@ def _tenants(
     """
     from auditor.workflow.watch_tenants import read_team, watched
 
-    configuration = read_team(values["config"], sample_configuration(chosen))
+    team = read_team(values["config"], sample_configuration(chosen))
+    configuration = team.configuration
     if configuration.tenants and given:
         raise UsageError(
             "The configuration says where each of its tenants is read, and as whom.",
@@ -156,13 +157,13 @@ def _tenants(
             advice="Leave it out, or take `tenants` out of the configuration.",
         )
     if configuration.tenants or values["only"]:
-        return configuration, watched(configuration, os.environ, values["only"])
-    return configuration, (_alone(chosen, configuration),)
+        return configuration, watched(team, os.environ, values["only"])
+    return configuration, (_alone(chosen, team),)
 
 
-def _alone(chosen: Chosen, configuration: Configuration) -> WatchedTenant:
+def _alone(chosen: Chosen, team: Team) -> WatchedTenant:
     from auditor.workflow.demo import demo_connection
-    from auditor.workflow.watch_tenants import prepared_apps, rulebooks
+    from auditor.workflow.watch_tenants import WatchedTenant
 
     to = connection(chosen.sign_in, os.environ) if chosen.sign_in else None
     return WatchedTenant(
@@ -170,5 +171,5 @@ def _alone(chosen: Chosen, configuration: Configuration) -> WatchedTenant:
         kind=chosen.kind,
         location=chosen.location,
         connect=demo_connection if chosen.demo else lambda: nullcontext(to),
-        apps=prepared_apps(configuration, rulebooks([configuration])),
+        apps=team.apps(team.configuration),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -58,8 +58,24 @@ class WatchedTenant(Struct, frozen=True, kw_only=True):
         return str(PurePosixPath(self.name, app)) if len(self.apps) > 1 else self.name
 
 
-def read_team(config: Path | None, sample: Configuration | None) -> Configuration:
-    """Return the whole configuration, checked, with its relative paths taken from its folder.
+class Team(Struct, frozen=True, kw_only=True):
+    """The whole configuration, checked, and what its audits are judged by."""
+
+    configuration: Configuration
+    rulebooks: Mapping[str, Rulebook]
+    """Of every app that a tenant audits, each loaded once."""
+
+    def apps(self, held: Configuration) -> tuple[tuple[str, Prepared], ...]:
+        """Return each app of what holds for one tenant, with what it is judged by.
+
+        Raises:
+            InputError: the register of attestations cannot be read.
+        """
+        return tuple((app, prepared(self.rulebooks[app], held)) for app in _apps(held))
+
+
+def read_team(config: Path | None, sample: Configuration | None) -> Team:
+    """Return the configuration with its relative paths taken from its folder, and its rulebooks.
 
     Args:
         config: the file; None: entra-audit.yaml of the current folder if there is one, else `sample`.
@@ -75,50 +91,42 @@ def read_team(config: Path | None, sample: Configuration | None) -> Configuratio
     if config:
         configuration, where = read_configuration(config)
         configuration = rooted(configuration, config.parent)
-    check(configuration, DEFAULT_APP, load_rulebook(DEFAULT_APP), where)
-    return configuration
+    rulebook = load_rulebook(DEFAULT_APP)
+    check(configuration, DEFAULT_APP, rulebook, where)
+    helds = [for_tenant(configuration, tenant) for tenant in configuration.tenants.values()] or [configuration]
+    others = {app for held in helds for app in _apps(held)} - {DEFAULT_APP}
+    return Team(
+        configuration=configuration,
+        rulebooks={DEFAULT_APP: rulebook, **{app: load_rulebook(app) for app in sorted(others)}},
+    )
 
 
-def prepared_apps(configuration: Configuration, rulebooks: Mapping[str, Rulebook]) -> tuple[tuple[str, Prepared], ...]:
-    """Return each app of a tenant's configuration, DEFAULT_APP where it names none, with what it is judged by."""
-    return tuple((app, prepared(rulebooks[app], configuration)) for app in apps_of(configuration))
-
-
-def apps_of(configuration: Configuration) -> tuple[str, ...]:
-    """Return the apps that a configuration audits."""
-    return tuple(configuration.apps) or (DEFAULT_APP,)
-
-
-def rulebooks(configurations: Iterable[Configuration]) -> dict[str, Rulebook]:
-    """Return the rulebook of every app that one of the configurations audits, each loaded once."""
-    names = dict.fromkeys(app for configuration in configurations for app in apps_of(configuration))
-    return {name: load_rulebook(name) for name in names}
-
-
-def watched(
-    configuration: Configuration, environ: Mapping[str, str], only: tuple[str, ...]
-) -> tuple[WatchedTenant, ...]:
-    """Return the tenants of a checked configuration, in its order.
+def watched(team: Team, environ: Mapping[str, str], only: tuple[str, ...]) -> tuple[WatchedTenant, ...]:
+    """Return the tenants of a configuration, in its order.
 
     Args:
-        configuration: with absolute paths, or paths relative to the current folder.
+        team: its paths are absolute, or relative to the current folder.
         environ: the process's environment.
         only: names of tenants; empty: all.
 
     Raises:
         UsageError: there is no such tenant.
+        InputError: the register of attestations cannot be read.
     """
+    tenants = team.configuration.tenants
     for name in only:
-        if name not in configuration.tenants:
-            known = ", ".join(configuration.tenants) or "none"
+        if name not in tenants:
+            known = ", ".join(tenants) or "none"
             raise UsageError(f"There is no tenant '{name}'.", where="--only", advice=f"Tenants: {known}.")
-    chosen = {name: tenant for name, tenant in configuration.tenants.items() if not only or name in only}
-    held = {name: for_tenant(configuration, tenant) for name, tenant in chosen.items()}
-    books = rulebooks(held.values())
     return tuple(
-        _watched(name, tenant, prepared_apps(held[name], books), tenant_environment(environ, name))
-        for name, tenant in chosen.items()
+        _watched(name, tenant, team.apps(for_tenant(team.configuration, tenant)), tenant_environment(environ, name))
+        for name, tenant in tenants.items()
+        if not only or name in only
     )
+
+
+def _apps(held: Configuration) -> tuple[str, ...]:
+    return tuple(held.apps) or (DEFAULT_APP,)
 
 
 def tenant_environment(environ: Mapping[str, str], name: str) -> dict[str, str]:

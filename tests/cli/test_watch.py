@@ -101,6 +101,7 @@ def test_what_stands_at_a_tenant_holds_for_it_alone(run: Run, tmp_path: Path, mo
     assert policies == {"own": "required", "outer": "minimal"}
 
 
+@pytest.mark.slow
 def test_a_tenants_audit_is_that_of_run(run: Run, tmp_path: Path) -> None:
     """The same snapshot by the same configuration gives the same bytes."""
     (tmp_path / "a.json.gz").write_bytes(to_gzip(encode(small("a", "Mail.Read"))))
@@ -120,6 +121,7 @@ def test_without_tenants_the_command_line_names_one(run: Run, tmp_path: Path) ->
     assert audits(tmp_path / "all")["tenant"]["state"] == "complete"
 
 
+@pytest.mark.slow
 def test_another_tenant_than_the_configuration_says_fails(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +209,7 @@ def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         yield found
 
 
+@pytest.mark.slow
 def test_a_chat_hears_of_changes_and_failures_and_of_nothing_else(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chat: Receiver
 ) -> None:

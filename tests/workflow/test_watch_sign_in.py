@@ -15,6 +15,7 @@ from tests.workflow.test_sign_in import Run, run, tenant_of_the_sample
 __all__ = ["run"]
 
 
+@pytest.mark.slow
 def test_each_tenant_signs_in_as_itself(run: Run, tmp_path: Path) -> None:
     """By a variable that bears its name, by a file, by a certificate; a wrong secret fails its tenant alone."""
     with world(tenant_of_the_sample()) as w:
