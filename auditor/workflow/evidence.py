@@ -19,6 +19,7 @@ from auditor.model.configuration import Configuration
 from auditor.model.evidence import Manifest, Member
 from auditor.model.history import Entry
 from auditor.model.outcome import AuditResult
+from auditor.model.plan import Begin
 from auditor.model.snapshot import Snapshot
 from auditor.remedy.journal import LIMIT as JOURNAL_LIMIT
 from auditor.remedy.journal import decode_journal
@@ -103,11 +104,14 @@ def make_package(
         OutputError: the package cannot be written.
     """
     check_folder(out.parent)
-    plan, journal = _plan(extras.plan), _journal(extras.journal)
+    plan = _read(extras.plan, AUDIT_LIMIT, decode_plan)
+    journal = _read(extras.journal, JOURNAL_LIMIT, decode_journal)
+    carried_out = {name: content for name, content in ((PLAN, plan), (JOURNAL, journal)) if content is not None}
+    require_one_tenant(carried_out, found.result.tenant_id)
     own = prepared(found.result)
     snapshot, audit = encode(found.snapshot), to_json(found.result)
     _require_same(found.result, own, sha256(snapshot))
-    closing = journal if found.result.closed else b""
+    closing = journal or b"" if found.result.closed else b""
     if to_json(judged(found.snapshot, own, only, closing)) != audit:
         raise InputError(
             "Judged again, the snapshot gives another audit than this one.",
@@ -121,7 +125,7 @@ def make_package(
         **_word_of_the_team(own),
         **_rules(),
         **parts(found.result),
-        **{name: content for name, content in ((PLAN, plan), (JOURNAL, journal)) if content},
+        **carried_out,
         **_past(found),
     }
     members["README.txt"] = readme(found.result, [*members, MANIFEST, *([SIGNATURE] if extras.key else [])])
@@ -140,6 +144,26 @@ def judged(snapshot: Snapshot, own: Prepared, only: frozenset[str], journal: byt
         return result
     titles = {rule.id: rule.title for rule in result.rules}
     return replace(result, closed=closed_by(decode_journal(journal, JOURNAL), result, titles, journal=sha256(journal)))
+
+
+def require_one_tenant(held: Mapping[str, bytes], tenant_id: str) -> None:
+    """Refuse plan and journal where they are not of this tenant, or not of each other.
+
+    Raises:
+        InputError: as said, or one of them is none.
+        RefusedError: the plan was edited.
+    """
+    plan = decode_plan(held[PLAN], PLAN) if PLAN in held else None
+    lines = decode_journal(held[JOURNAL], JOURNAL) if JOURNAL in held else ()
+    begun = [line for line in lines if isinstance(line, Begin)]
+    if JOURNAL in held and not begun:
+        raise InputError("The journal is empty.", where=JOURNAL, advice="Name the plan's journal.")
+    tenants = [(PLAN, plan.tenant_id)] if plan else []
+    for name, tenant in (*tenants, *((JOURNAL, line.tenant_id) for line in begun)):
+        if tenant.lower() != tenant_id.lower():
+            raise InputError("It is another tenant's.", where=name, advice="Name this tenant's.")
+    if plan and any(line.approved_hash != plan.approved_hash or line.purpose != plan.purpose for line in begun):
+        raise InputError("It tells of another plan.", where=JOURNAL, advice="Name the journal of the plan.")
 
 
 def parts(result: AuditResult) -> dict[str, bytes]:
@@ -261,19 +285,11 @@ def _rules() -> dict[str, bytes]:
     }
 
 
-def _plan(path: Path | None) -> bytes:
+def _read(path: Path | None, limit: int, decoded: Callable[[bytes, str], object]) -> bytes | None:
     if path is None:
-        return b""
-    data = read(path, where=str(path), limit=AUDIT_LIMIT)
-    decode_plan(data, str(path))
-    return data
-
-
-def _journal(path: Path | None) -> bytes:
-    if path is None:
-        return b""
-    data = read(path, where=str(path), limit=JOURNAL_LIMIT)
-    decode_journal(data, str(path))
+        return None
+    data = read(path, where=str(path), limit=limit)
+    decoded(data, str(path))
     return data
 
 

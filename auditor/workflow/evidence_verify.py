@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -27,9 +28,7 @@ from auditor.model.canonical import sha256, to_json
 from auditor.model.configuration import Configuration
 from auditor.model.evidence import SCHEMA, VERSION, Manifest
 from auditor.model.history import Entry, Stream
-from auditor.model.outcome import AuditResult
-from auditor.remedy.journal import decode_journal
-from auditor.remedy.seal import decode_plan
+from auditor.model.outcome import AuditResult, Finding, NotEvaluated, Waived
 from auditor.reporters.json import decode_audit
 from auditor.sources.files import named
 from auditor.sources.snapshot_file import decode, encode
@@ -43,6 +42,7 @@ from auditor.workflow.evidence import (
     SNAPSHOT_JSON,
     judged,
     parts,
+    require_one_tenant,
 )
 from auditor.workflow.evidence_archive import MANIFEST, SIGNATURE, read_package, unpack
 from auditor.workflow.evidence_parts import readme
@@ -81,6 +81,19 @@ class Verified(Struct, frozen=True, kw_only=True):
         """What is wrong; empty where the package is verified."""
         return tuple(check for check in self.checks if check.state == "fault")
 
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What nobody looked at, though nothing is wrong; empty where the package is verified as a whole."""
+        state = {check.what: check.state for check in self.checks}
+        signed = state.get(SIGNATURE) == "ok"
+        there = (
+            (signed or state.get("head") == "ok", "that nobody made it anew (give --key or --head)"),
+            (state.get("rules/") == "ok", "that the rules are those of a release"),
+            (state.get("reports/") == "ok", "that the reports say what the audit says"),
+            (signed or not {PLAN, JOURNAL} & state.keys(), "who wrote plan and journal (give --key)"),
+        )
+        return tuple(what for known, what in there if not known)
+
 
 def verify_package(path: Path, *, key: Path | None = None, head: str = "") -> Verified:
     """Look at a package.
@@ -112,7 +125,7 @@ def verify_package(path: Path, *, key: Path | None = None, head: str = "") -> Ve
         checks.append(_note(AUDIT_JSON, "Not judged again: the package is not as it was made."))
     else:
         checks.append(_ok("files", f"All {len(manifest.members):,} are as the manifest says."))
-        checks += [*_plans(members), *_judged_again(manifest, members)]
+        checks += [*_carried_out(manifest, members), *_judged_again(manifest, members)]
     return Verified(manifest=manifest, manifest_sha256=sha256(content), checks=tuple(checks))
 
 
@@ -183,6 +196,8 @@ def _chain(manifest: Manifest, members: Members) -> Iterator[Check]:
     if CHAIN not in members:
         where = f"the run is number {manifest.run} of a history that is not packaged" if manifest.head else "no history"
         yield _note(CHAIN, f"Not there: {where}.")
+        if any(name.startswith("previous/") for name in members):
+            yield _fault("previous/", "No chain ties the run before to this one.")
         return
     try:
         entries = msgspec.json.decode(members[CHAIN], type=tuple[Entry, ...])
@@ -206,34 +221,35 @@ def _contents(entries: Mapping[int, Entry], manifest: Manifest, members: Members
     """Give what the chain's entries say otherwise of this run or of the run before."""
     for number, folder in ((manifest.run, ""), (manifest.previous_run, "previous/")):
         own = (members.get(f"{folder}{SNAPSHOT_JSON}"), members.get(f"{folder}{AUDIT_JSON}"))
-        if number and own != (None, None):
+        if own != (None, None):
             entry = entries.get(number)
             said = (entry.snapshot_sha256, entry.result_sha256) if entry else ()
             if said != tuple(sha256(content or b"") for content in own):
                 yield f"Entry {number} names another snapshot or audit than the packaged one."
 
 
-def _plans(members: Members) -> Iterator[Check]:
-    for name, load in ((PLAN, decode_plan), (JOURNAL, decode_journal)):
-        if name in members:
-            try:
-                load(members[name], name)
-            except AuditorError as error:
-                yield _fault(name, str(error))
-            else:
-                yield _ok(name, "It is well formed, and sealed as it was made." if name == PLAN else "It is whole.")
+def _carried_out(manifest: Manifest, members: Members) -> Iterator[Check]:
+    """Give what stands of plan and journal: neither is tied to the audit but by tenant and by a signature."""
+    there = [name for name in (PLAN, JOURNAL) if name in members]
+    try:
+        require_one_tenant(members, manifest.tenant_id)
+    except AuditorError as error:
+        yield _fault(error.where or JOURNAL, str(error))
+    else:
+        yield from (_ok(name, "It can be read, and is of this tenant.") for name in there)
 
 
 def _judged_again(manifest: Manifest, members: Members) -> Iterator[Check]:
     """Give what judging the snapshot by the packaged rules and configuration comes to."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="entra-audit-") as folder:
+    with tempfile.TemporaryDirectory(prefix="entra-audit-") as folder:
+        try:
             result, own = _judge(manifest, members, Path(folder))
-        said = decode_audit(members[AUDIT_JSON], AUDIT_JSON)
-    except (AuditorError, msgspec.ValidationError, msgspec.DecodeError) as error:
-        made_by = f"Install entra-auditor {manifest.tool_version} and verify there." if _other(manifest) else ""
-        yield _fault(AUDIT_JSON, f"It cannot be judged again here. {error} {made_by}".strip())
-        return
+            said = decode_audit(members[AUDIT_JSON], AUDIT_JSON)
+        except (AuditorError, OSError, msgspec.ValidationError, msgspec.DecodeError) as error:
+            what = str(error).replace(folder, "rules")
+            made_by = f"Install entra-auditor {manifest.tool_version} and verify there." if _other(manifest) else ""
+            yield _fault(AUDIT_JSON, f"It cannot be judged again here. {what} {made_by}".strip())
+            return
     if own.rulebook.sha256 != manifest.rules_sha256:
         yield _fault("rules/", "They are not the rules that the audit names.")
     if to_json(result) != members[AUDIT_JSON]:
@@ -241,13 +257,35 @@ def _judged_again(manifest: Manifest, members: Members) -> Iterator[Check]:
         yield _fault(AUDIT_JSON, f"Judged again, the snapshot gives another audit: {named(differs) or 'its form'}.")
         return
     yield _ok(AUDIT_JSON, "Judged again by the packaged rules, the snapshot gives the same bytes.")
+    yield from _claimed(manifest, result)
+    yield from _told(manifest, result)
+    yield from _rendered_again(manifest, members, result)
+
+
+def _claimed(manifest: Manifest, result: AuditResult) -> Iterator[Check]:
+    """Give what the manifest says otherwise than the audit."""
+    pairs = {name: (getattr(manifest, name), getattr(result, name)) for name in ("tenant_id", "profile", "taken_at")}
+    pairs["closed"] = (manifest.closed, bool(result.closed))
+    if wrong := [name for name, (said, own) in pairs.items() if said != own]:
+        yield _fault(MANIFEST, f"It says otherwise than the audit: {named(wrong)}.")
+
+
+def _told(manifest: Manifest, result: AuditResult) -> Iterator[Check]:
+    """Give what a reader has to know of the audit."""
     if manifest.rules_sha256 == rules_sha256():
         yield _ok("rules/", "They are those of this installation.")
     else:
         yield _note("rules/", f"They are not those of this installation ({__version__}): {manifest.rules_sha256}.")
+    numbers = Counter(type(outcome) for outcome in result.outcomes)
+    yield _note(
+        "findings",
+        f"{numbers[Finding]:,}, {numbers[Waived]:,} waived, {numbers[NotEvaluated]:,} not evaluated. That a package is "
+        "verified says nothing of how the tenant stands.",
+    )
+    if manifest.only:
+        yield _note("coverage", f"Only these apps were judged: {named(manifest.only)}.")
     if not result.complete:
         yield _note("coverage", "INCOMPLETE: not everything could be read; see ledger.csv.")
-    yield from _rendered_again(manifest, members, result)
 
 
 def _judge(manifest: Manifest, members: Members, folder: Path) -> tuple[AuditResult, Prepared]:
@@ -278,17 +316,18 @@ def _judge(manifest: Manifest, members: Members, folder: Path) -> tuple[AuditRes
 
 
 def _rendered_again(manifest: Manifest, members: Members, result: AuditResult) -> Iterator[Check]:
-    if _other(manifest):
-        yield _note(
-            "reports/", f"Not rendered again: version {manifest.tool_version} made them, this is {__version__}."
-        )
-        return
     others = [name for name in members if name != "README.txt"]
     made = parts(result) | {"README.txt": readme(result, others)}
-    differing = sorted(name for name, content in made.items() if members.get(name) != content)
-    yield from (_fault(name, "Rendered again from the audit, it has other bytes.") for name in differing)
+    shown = made.keys() | {name for name in members if name.startswith("reports/")}
+    differing = sorted(name for name in shown if members.get(name) != made.get(name))
     if not differing:
         yield _ok("reports/", "Rendered again, reports, ledger and sample have the same bytes.")
+    elif _other(manifest):
+        version = manifest.tool_version
+        text = f"Version {version} is said to have made them, and {__version__} makes others: {named(differing)}."
+        yield _note("reports/", f"{text} Believe audit.json, or install entra-auditor {version} and verify there.")
+    else:
+        yield from (_fault(name, "Rendered again from the audit, it has other bytes.") for name in differing)
 
 
 def _other(manifest: Manifest) -> bool:

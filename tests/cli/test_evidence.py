@@ -50,8 +50,9 @@ def test_a_run_is_packed_and_verified(report: Path) -> None:
     seen = told("verify", "evidence.zip")
     assert seen.return_value == 0
     assert "ok     audit.json: Judged again" in seen.stdout
-    assert seen.stdout.splitlines()[-1].startswith(
-        "Verified: it holds together. That nobody made it anew was not checked"
+    assert "note   findings: " in seen.stdout
+    assert seen.stdout.splitlines()[-1] == (
+        "Verified: it holds together. Not checked: that nobody made it anew (give --key or --head)."
     )
 
 

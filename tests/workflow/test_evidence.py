@@ -18,6 +18,7 @@ from auditor.errors import InputError
 from auditor.knowledge.data import data_dir, rules_sha256
 from auditor.model.canonical import sha256, to_json
 from auditor.model.evidence import Manifest
+from auditor.model.outcome import Finding
 from auditor.reporters.json import decode_audit
 from auditor.simulator.sample import sample
 from auditor.sources.snapshot_file import encode
@@ -89,8 +90,9 @@ def test_a_package_is_verified(whole: bytes, look: Look) -> None:
     assert not seen.faults
     assert states(seen) == {
         "manifest.sig": "note", "chain.json": "note", "head": "note", "files": "ok", "audit.json": "ok",
-        "rules/": "ok", "reports/": "ok",
+        "rules/": "ok", "reports/": "ok", "findings": "note",
     }  # fmt: skip
+    assert seen.unchecked == ("that nobody made it anew (give --key or --head)",)
     assert seen.manifest_sha256 == sha256(members(whole)[MANIFEST])
 
 
@@ -220,12 +222,55 @@ def test_a_forged_report_is_found_by_rendering_again(whole: bytes, look: Look, n
     assert faults(seen) == {name: "Rendered again from the audit, it has other bytes."}
 
 
-@pytest.mark.slow
-def test_another_version_s_reports_are_not_held_against_this_one_s(whole: bytes, look: Look) -> None:
-    held = members(whole)
-    seen = look(sealed({**held, "reports/report.html": b"<!doctype html>"}, tool_version="99.0"))
+def test_a_report_beside_the_reports_is_a_fault(whole: bytes, look: Look) -> None:
+    seen = look(sealed({**members(whole), "reports/compliance.html": b"<h1>Compliant</h1>"}))
+    assert faults(seen).keys() == {"reports/compliance.html"}
+
+
+def test_a_report_of_another_version_is_named_and_the_package_is_not_verified_as_a_whole(
+    whole: bytes, look: Look
+) -> None:
+    """Anybody can write a version into a manifest, so that it excuses nothing."""
+    seen = look(sealed({**members(whole), "reports/report.html": b"<!doctype html>"}, tool_version="99.0"))
     assert not seen.faults
-    assert states(seen)["reports/"] == "note"
+    assert [check.text for check in seen.checks if check.what == "reports/" and "reports/report.html" in check.text]
+    assert "that the reports say what the audit says" in seen.unchecked
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tenant_id", "99999999-9999-4999-8999-999999999999"),
+        ("taken_at", sample().taken_at.replace(year=2020)),
+        ("closed", True),
+    ],
+)
+def test_a_manifest_that_says_otherwise_than_the_audit_is_a_fault(
+    whole: bytes, look: Look, name: str, value: object
+) -> None:
+    assert faults(look(sealed(members(whole), **{name: value}))) == {
+        MANIFEST: f"It says otherwise than the audit: {name}."
+    }
+
+
+def test_a_run_before_that_no_chain_ties_is_a_fault(whole: bytes, look: Look) -> None:
+    held = {**members(whole), "previous/snapshot.json": b"{}", "previous/audit.json": b"{}"}
+    assert "previous/" in faults(look(sealed(held, previous_run=1)))
+
+
+def test_a_rule_s_name_that_no_file_can_have_is_a_fault(whole: bytes, look: Look) -> None:
+    seen = look(sealed({**members(whole), f"rules/checks/{'a' * 300}.yaml": b"id: a\n"}))
+    assert "cannot be judged again" in faults(seen)[AUDIT_JSON]
+    assert "entra-audit-" not in faults(seen)[AUDIT_JSON]
+
+
+def test_what_was_found_stands_beside_the_verdict(whole: bytes, look: Look) -> None:
+    """A package that is verified may hold an audit full of findings."""
+    number = sum(isinstance(outcome, Finding) for outcome in found().result.outcomes)
+    assert number
+    (text,) = [check.text for check in look(whole).checks if check.what == "findings"]
+    assert text.startswith(f"{number:,}, ")
+    assert "says nothing of how the tenant stands" in text
 
 
 def test_a_forged_snapshot_is_found_by_its_head(whole: bytes, look: Look, tmp_path: Path) -> None:
@@ -278,6 +323,7 @@ def test_a_package_is_judged_by_its_own_rules_and_says_that_they_are_others(look
     seen = look(sealed(held, **changed))
     assert not seen.faults
     assert states(seen)["rules/"] == "note"
+    assert "that the rules are those of a release" in seen.unchecked
     assert states(seen)[AUDIT_JSON] == "ok"
 
 

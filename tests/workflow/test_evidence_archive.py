@@ -97,6 +97,7 @@ REFUSED: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "a link": (lambda: with_entries(entry("a", external_attr=(stat.S_IFLNK | 0o777) << 16)), "link"),
     "a pipe": (lambda: with_entries(entry("a", external_attr=(stat.S_IFIFO | 0o600) << 16)), "link"),
     "many members": (lambda: with_entries(*(entry(f"m{n}") for n in range(MOST + 1))), "members"),
+    "a directory of millions": (lambda: b"PK\1\2" * 3_000_000, "members"),
     "nothing": (lambda: b"", "no evidence package"),
     "a beginning": (lambda: b"PK", "no evidence package"),
 }

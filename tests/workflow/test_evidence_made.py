@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from auditor.model.attestation import Register
 from auditor.model.canonical import sha256, to_gzip, to_json
 from auditor.model.configuration import Configuration
 from auditor.model.history import HistoryHead
+from auditor.model.plan import Begin
 from auditor.remedy.planning import build_plan
 from auditor.reporters.json import decode_audit
 from auditor.simulator.sample import sample
@@ -33,6 +35,7 @@ from auditor.workflow.evidence import (
     judged,
     make_package,
 )
+from auditor.workflow.evidence_archive import MANIFEST
 from auditor.workflow.evidence_parts import SAMPLE, drawn_sample
 from auditor.workflow.history import Chosen
 from auditor.workflow.keep import kept
@@ -170,6 +173,23 @@ def test_plan_and_journal_are_packed_and_closed_findings_told_again(look: Look, 
         package(tmp_path, run, Extras(plan=world.journal))
     with pytest.raises(InputError):
         package(tmp_path, run, Extras(journal=where))
+    held = members(path.read_bytes())
+    other = held["plan.json"].replace(world.snapshot.tenant_id.encode(), b"99999999-9999-4999-8999-999999999999")
+    assert "plan.json" in faults(look(sealed({**held, "plan.json": other})))
+    journal = re.sub(rb'"approved_hash":"[0-9a-f]+"', b'"approved_hash":"00"', held["journal.jsonl"])
+    assert "another plan" in faults(look(sealed({**held, "journal.jsonl": journal})))["journal.jsonl"]
+
+
+def test_a_journal_of_another_tenant_or_without_a_line_is_not_packed(tmp_path: Path) -> None:
+    begin = Begin(
+        at=sample().taken_at, by="apply", purpose="revoke", plan="0" * 64,
+        approved_hash="0" * 64, tenant_id="99999999-9999-4999-8999-999999999999", cloud="global",
+    )  # fmt: skip
+    for content, what in ((b"", "empty"), (to_json(begin), "another tenant")):
+        (tmp_path / "journal.jsonl").write_bytes(content)
+        with pytest.raises(InputError, match=what):
+            package(tmp_path, extras=Extras(journal=tmp_path / "journal.jsonl"))
+    assert not (tmp_path / "evidence.zip").exists()
 
 
 def test_a_register_of_attestations_is_packed(look: Look, tmp_path: Path) -> None:
@@ -229,6 +249,10 @@ def chains(data: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, bytes]]]:
     }.items():
         yield name, {**data, CHAIN: to_json(other)}
     yield "another run before", {**data, "previous/audit.json": data[AUDIT_JSON]}
+    yield (
+        "a run before that has no number",
+        {**data, MANIFEST: data[MANIFEST].replace(b'"previous_run":1', b'"previous_run":0')},
+    )
     yield "half a run before", {name: content for name, content in data.items() if name != "previous/audit.json"}
 
 
