@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from auditor.model.activity import activity_of
 from auditor.model.directory import GrantEvent
 from auditor.model.drift import Act, AppChange, Drift, GrantChange
-from auditor.model.grant import Grant
+from auditor.model.grant import Grant, Kind
 from auditor.model.snapshot import Snapshot, items
 
 SLACK = timedelta(minutes=5)
@@ -37,6 +37,8 @@ _ACTIVITIES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("disabled-by-microsoft", "single-sign-on"), _UPDATED),
 }
 """What was changed about an app, by the activities that can tell of it."""
+_KINDS: dict[Kind, str] = {"application": "app role assignment", "delegated": "grant"}
+"""Words of an activity that tells of one kind of permission; many permissions have one name in both kinds."""
 _PROPERTIES: dict[str, frozenset[str]] = {
     "credentials": frozenset({"keydescription", "keycredentials", "passwordcredentials"}),
     "sign-in": frozenset({"accountenabled"}),
@@ -107,7 +109,15 @@ def _naming(named: dict[tuple[str, str], list[GrantEvent]], grant: Grant) -> lis
         for event in named.get((grant.service_principal_id, name), ())
         if event.resource_id in (None, grant.resource_id)
         and (grant.consent != "Principal" or event.actor_id == grant.principal_id)
+        and _can_tell(event, grant.kind)
     ]
+
+
+def _can_tell(event: GrantEvent, kind: Kind) -> bool:
+    """Tell whether a record can be of this kind of permission: one that names the other kind alone cannot."""
+    activity = activity_of(event)
+    named = [one for one, words in _KINDS.items() if words in activity]
+    return not named or kind in named
 
 
 def _updates(event: GrantEvent, what: str) -> bool:

@@ -104,7 +104,7 @@ class Store:
         return tuple(short.summary for short in self._shorts(stream))
 
     def found_earlier(self, stream: Stream, number: int) -> frozenset[str]:
-        """Return the ids of findings that a run before `number` had and a later one, up to `number`, had not.
+        """Return the ids of findings that a run before `number` had and a later one, up to `number`, shows to be gone.
 
         Raises:
             InputError: a run in short is gone or was altered.
@@ -172,10 +172,12 @@ class Store:
         return Kept(entry=entry, sha256=link.sha256, snapshot=made.snapshot, result=made.result)
 
     def prune(self, stream: Stream, numbers: Sequence[int]) -> Entry | None:
-        """Take the contents of runs away and say so in the chain; return that entry, None for no numbers.
+        """Take the contents of runs away and say so in the chain; return that entry, None where none was there.
+
+        What another process pruned meanwhile is passed over.
 
         Raises:
-            UsageError: a number is no run whose contents are there, or is the newest of them.
+            UsageError: a number is no run, or is the newest whose contents are there.
             InputError: the chain is not sound.
             OutputError: the database cannot be written; nothing was pruned then.
         """
@@ -186,20 +188,24 @@ class Store:
             head = self._sound_head(rows, stream)
             entries = tuple(map(decoded, rows.links()))
             there = [entry.number for entry in held(entries)]
+            may_go = {entry.number for entry in entries if entry.kind == "run"} - set(there[-1:])
             for number in numbers:
-                if number not in there[:-1]:
+                if number not in may_go:
                     raise UsageError(
                         f"Run {number} is the newest, or is not there.",
                         where="history",
-                        advice="Name runs whose contents are there; the newest stays.",
+                        advice="Name runs that are kept; the newest stays.",
                     )
+            gone = tuple(sorted(set(numbers).intersection(there)))
+            if not gone:
+                return None
             entry = Entry(
                 tenant_id=stream.tenant_id,
                 profile=stream.profile,
                 number=head.number + 1,
                 previous=head.sha256,
                 kind="pruned",
-                pruned=tuple(sorted(set(numbers))),
+                pruned=gone,
             )
             rows.remove(contents(entries) - contents((*entries, entry)))
             rows.add(linked(entry), {})

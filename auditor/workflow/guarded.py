@@ -31,8 +31,8 @@ LOG_SIZE = 2**20
 LOGS_KEPT = 5
 _LOCK_WAIT = 3.0
 """Seconds: `schedule status` holds the lock for a moment."""
-_MESSAGES = logging.getLogger("auditor.watch")
-"""What the run itself says while it is under way: new attempts."""
+_MESSAGES = logging.getLogger("auditor")
+"""What the run itself says while it is under way: new attempts, and what retention took."""
 Sleep = Callable[[float], None]
 
 

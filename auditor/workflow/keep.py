@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from auditor.errors import InputError
+from auditor.errors import AuditorError, InputError
 from auditor.model.canonical import to_json
 from auditor.model.configuration import Retention
 from auditor.model.history import Entry, HistoryHead, Stream
 from auditor.model.outcome import AuditResult
+from auditor.model.text import count, listed, visible
 from auditor.reporters.json import decode_audit
 from auditor.sources.snapshot_file import decode
 
 if TYPE_CHECKING:
     from auditor.history.store import Kept, Store
+
+LOG = logging.getLogger("auditor.history")
 
 
 def check_history(location: str) -> None:
@@ -39,12 +43,11 @@ def kept(result: AuditResult, snapshot: bytes, location: str, *, retention: Rete
         result: the audit; what it says of drift and history is not kept.
         snapshot: the canonical bytes that it judged.
         location: see location.parse.
-        retention: the contents of older runs that go now; None: none.
+        retention: the contents of older runs that go now, which is said in the log; None: none.
 
     Raises:
         AuditorError: the run could not be kept; nothing was changed then.
     """
-    from auditor.history.retention import outdated
     from auditor.history.store import Contents, open_store
 
     stream = stream_of(result)
@@ -55,8 +58,22 @@ def kept(result: AuditResult, snapshot: bytes, location: str, *, retention: Rete
         run = store.append(stream, lambda _previous: contents)
         shown = as_reported(store, stream, run)
         if retention is not None:
-            store.prune(stream, outdated(store.entries(stream), retention))
+            _prune(store, stream, retention)
     return shown
+
+
+def _prune(store: Store, stream: Stream, retention: Retention) -> None:
+    """Take outdated contents away. Where that fails the run is kept all the same, and its reports are to be written."""
+    from auditor.history.retention import outdated
+
+    try:
+        entry = store.prune(stream, outdated(store.entries(stream), retention))
+    except AuditorError as error:
+        LOG.warning("The run is kept, but what `retention:` lets go could not be pruned: %s", visible(str(error)))
+        return
+    if entry:
+        which = listed([str(number) for number in entry.pruned])
+        LOG.warning("`retention:` took the contents of %s away: %s.", count(len(entry.pruned), "older run"), which)
 
 
 def stream_of(result: AuditResult) -> Stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from auditor.engine.audit import Hashes, audit
@@ -73,7 +73,27 @@ def run(
     if history:
         result = kept_or_saved(result, data, history, retention=prepared.configuration.retention, out=out)
     files = {SNAPSHOT: to_gzip(data), **render(result, reporters)}
-    return Audited(result=result, paths=write_files(out, files))
+    return Audited(result=result, paths=write_reports(out, files, result))
+
+
+def write_reports(out: Path, files: dict[str, bytes], result: AuditResult) -> tuple[Path, ...]:
+    """Write the files of an audit, and return their paths.
+
+    Raises:
+        OutputError: they cannot be written. Of a run that was kept the advice is not to keep it twice: what was new
+            would no longer be new then.
+    """
+    try:
+        return write_files(out, files)
+    except AuditorError as error:
+        if result.history is UNSET:
+            raise
+        number = result.history.number
+        advice = (
+            f"{error.advice} The run is kept as run {number} of the history: write its reports with "
+            f"`entra-audit history show {number}`; in another run nothing of it would be new."
+        )
+        raise type(error)(error.what, where=error.where, advice=advice) from None
 
 
 def kept_or_saved(result: AuditResult, data: bytes, history: str, *, retention: Retention, out: Path) -> AuditResult:

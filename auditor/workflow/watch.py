@@ -26,7 +26,7 @@ from auditor.reporters.watch_page import watch_files
 from auditor.sources import Progress, SourceRequest, silent
 from auditor.workflow.keep import check_history
 from auditor.workflow.prepare import Prepared
-from auditor.workflow.run import SNAPSHOT, judge, kept_or_saved, render
+from auditor.workflow.run import SNAPSHOT, judge, kept_or_saved, render, write_reports
 from auditor.workflow.watch_rows import audited, failed
 from auditor.workflow.watch_tenants import WatchedTenant, check_tenant
 from auditor.workflow.writing import check_folder, write_files
@@ -215,7 +215,7 @@ def _reported(task: _Task, snapshot: Snapshot, wanted: Wanted) -> tuple[WatchedA
     if wanted.history:
         result = kept_or_saved(result, data, wanted.history, retention=wanted.retention, out=wanted.out / folder)
     files = {SNAPSHOT: to_gzip(data), **render(result, wanted.reporters)}
-    write_files(wanted.out / folder, files)
+    write_reports(wanted.out / folder, files, result)
     page = "report.html" if "report.html" in files else ""
     row = audited(task.tenant.name, result, code=int(wanted.judged(result)), report=f"{folder}/{page}")
     return row, result.drift or None

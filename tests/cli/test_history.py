@@ -146,14 +146,31 @@ def test_pruning_is_said_first_and_done_when_told(kept: Path, run: Run) -> None:
     assert "drift" not in audit(kept / "y")
 
 
-def test_retention_of_the_configuration_is_applied_by_every_run(run: Run, tmp_path: Path) -> None:
+def test_retention_of_the_configuration_is_applied_by_every_run_and_said(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "entra-audit.yaml").write_text(f"history: runs.db\nretention: {{days: 5, at_least: 2}}\n{ANSWERS}")
     for day in (1, 2, 20):
         (tmp_path / "day.json").write_bytes(encode(snapshot(day, "Mail.Read")))
         assert run("run", "--snapshot", "day.json", "--out", f"out{day}").code != 2
+        assert ("took the contents of 1 older run away: 1." in caplog.text) == (day == 20)
     listed = run("history", "list").out
     assert [line.split()[0] for line in listed.splitlines() if "contents pruned" in line] == ["1"]
     assert "drift" in audit(tmp_path / "out20")
+
+
+def test_a_kept_run_whose_reports_cannot_be_written_is_shown_and_not_kept_twice(kept: Path, run: Run) -> None:
+    """A second run would find nothing new: --fail-on new:high would pass over what the first one found."""
+    (kept / "later" / "audit.json").mkdir(parents=True)
+    failed = run("run", "--snapshot", "day3.json", "--history", "runs.db", "--out", "later")
+    assert failed.code == 2
+    assert "kept as run 4" in failed.err
+    assert "entra-audit history show 4" in failed.err
+    assert [path.name for path in (kept / "later").iterdir()] == ["audit.json"]
+    assert run("history", "show", "4", "--history", "runs.db", "--out", "shown").code == 0
+    plain = run("run", "--snapshot", "day3.json", "--no-history", "--out", "later")
+    assert plain.code == 2
+    assert "history" not in plain.err
 
 
 def test_a_sound_history_is_verified_and_a_fault_is_exit_code_1(kept: Path, run: Run) -> None:

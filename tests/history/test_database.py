@@ -18,8 +18,11 @@ from auditor.history import database
 from auditor.history.database import opened
 from auditor.history.migrations import MIGRATIONS, migrate, version
 from auditor.history.store import open_store
+from auditor.model.configuration import Retention
+from auditor.sources.snapshot_file import encode
+from auditor.workflow.keep import kept
 from tests.history.cluster import PASSWORD, USER, Cluster
-from tests.history.kept import STREAM, keep
+from tests.history.kept import STREAM, audited, keep, snapshot
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LATER = (
@@ -262,7 +265,9 @@ def test_a_reader_of_postgresql_needs_no_right_to_write(cluster: Cluster) -> Non
             keep(store, 1)
 
 
-def test_who_only_appends_needs_no_right_to_change_or_delete_an_entry(cluster: Cluster) -> None:
+def test_who_only_appends_needs_no_right_to_change_or_delete_an_entry(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
     """The rights that the documentation names are enough to keep runs, and too few to prune or to tamper."""
     name = cluster.database()
     with open_store(cluster.location(name)) as store:
@@ -281,3 +286,8 @@ def test_who_only_appends_needs_no_right_to_change_or_delete_an_entry(cluster: C
         with pytest.raises(OutputError, match="permission denied"):
             store.prune(STREAM, [1])
         assert store.check() == ()
+    of = snapshot(9, "Mail.Read")
+    location = cluster.location(name).replace(f"//{USER}@", "//keeper@")
+    shown = kept(audited(of), encode(of), location, retention=Retention(days=1, at_least=1))
+    assert shown.history, "what retention may not take away costs no report"
+    assert "could not be pruned" in caplog.text

@@ -278,13 +278,33 @@ def test_a_persons_own_consent_is_told_from_that_persons_record_alone() -> None:
     """Whose consent a record of another is, the log does not say."""
     two = tenant(app(scopes=tuple(ScopeOutline(scope="User.Read", principal=one) for one in (ADA, BO))))
     owner = client(two).service_principal.id
+    consent = "Consent to application"
     events = tuple(
-        record(number, 2, permissions=("User.Read",), actor_id=one, target_id=owner)
+        record(number, 2, activity=consent, permissions=("User.Read",), actor_id=one, target_id=owner)
         for number, one in enumerate((ADA, "bbbbbbbb-0000-4000-8000-000000000009"))
     )
     found = between(tenant(app()), heard(two, *events))
     told = {change.after.principal_id: [act.actor for act in change.acts] for change in found.grants if change.after}
     assert told == {ADA: ["person0@contoso.example"], BO: []}
+
+
+def test_a_record_of_one_kind_of_permission_is_not_told_of_the_other() -> None:
+    """Mail.Read is an application permission and a scope: each names who gave it, and a consent can have given both."""
+    both = tenant(app("Calendars.ReadWrite", "Mail.Read", scopes=(ScopeOutline(scope="Mail.Read"),)))
+    activities = (
+        "Add app role assignment to service principal",
+        "Add delegated permission grant",
+        "Add OAuth2PermissionGrant",
+        "Consent to application",
+    )
+    owner = client(both).service_principal.id
+    events = tuple(
+        record(number, number, activity=activity, permissions=("Mail.Read",), target_id=owner)
+        for number, activity in enumerate(activities, 1)
+    )
+    found = between(tenant(app("Calendars.ReadWrite")), heard(both, *events))
+    told = {change.after.kind: [act.id[-1] for act in change.acts] for change in found.grants if change.after}
+    assert told == {"application": ["1", "4"], "delegated": ["2", "3", "4"]}
 
 
 def test_who_changed_the_app_is_told_by_what_the_record_lists() -> None:

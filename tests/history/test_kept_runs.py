@@ -12,6 +12,7 @@ from auditor.model.canonical import to_json
 from auditor.model.configuration import Retention
 from auditor.model.history import HistoryHead
 from auditor.model.outcome import AuditResult
+from auditor.model.snapshot import Unavailable
 from auditor.reporters.json import decode_audit
 from auditor.sources.snapshot_file import encode
 from auditor.workflow.keep import as_reported, kept
@@ -82,6 +83,21 @@ def test_a_finding_that_comes_back_has_returned_even_when_the_run_that_had_it_wa
     assert {change.what for change in back.drift.findings if change.permission == "Mail.Read"} == {"returned"}
     assert head(back).number == 4, "the pruning is an entry too"
     assert head(back).previous_run == 2
+
+
+def test_what_a_run_could_not_read_has_not_returned_when_it_is_read_again(place: str) -> None:
+    """Nobody took it away: the run in between only did not see it."""
+    keep_day(place, 0, 4)
+    whole = snapshot(1, *ROLES)
+    blind = replace(whole.clients[0], app_role_assignments=Unavailable(why="403"))
+    of = replace(whole, clients=(blind, *whole.clients[1:]))
+    unread = kept(audited(of), encode(of), place)
+    assert unread.drift
+    assert {one.what for one in unread.drift.findings if one.permission == "Mail.Read"} == {"no-longer-evaluated"}
+    again = keep_day(place, 2, 4)
+    assert again.drift
+    told = {(one.what, one.certain) for one in again.drift.findings if one.permission == "Mail.Read"}
+    assert told == {("new", False)}
 
 
 def test_a_result_that_names_no_tenant_is_not_kept(place: str) -> None:
