@@ -161,6 +161,10 @@ def _fill(book: Workbook, sheet: Worksheet, rows: Sequence[Mapping[str, str]]) -
                 sheet.write_blank(number, place, None, look)
     sheet.freeze_panes(1, COLUMNS.index("resource"))
     sheet.autofilter(0, 0, len(rows), len(COLUMNS) - 1)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.print_area(0, 0, len(rows), COLUMNS.index(TO_FILL[-1]))
+    sheet.repeat_rows(0)
     sheet.protect("", {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True})
 
 

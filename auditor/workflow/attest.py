@@ -188,12 +188,19 @@ def status(audit: Path, register: Path, *, day: date | None = None) -> tuple[Aud
     Args:
         audit: an audit.json.
         register: what `attest import` wrote.
-        day: for which it is said; None: the day on which the tenant was read.
+        day: for which it is said, not before the tenant was read; None: the day on which it was.
 
     Raises:
+        UsageError: the day lies before the one on which the tenant was read.
         InputError: one of them cannot be read.
     """
     result = read_audit(audit)
+    if day and day < result.taken_at.date():
+        raise UsageError(
+            f"The tenant was read on {result.taken_at.date().isoformat()}: nothing is known of a day before.",
+            where="--on",
+            advice="Give a later day, or the audit of that day.",
+        )
     found = _standings(result, read_register(register), day or result.taken_at.date())
     groups: dict[tuple[Key, Attestation], list[Grant]] = defaultdict(list)
     for grant, attestation in found.items():

@@ -206,12 +206,12 @@ def _unanswered(row: Row, question: Question, rules: _Rules) -> Iterator[str]:
     decision = given["decision"].lower()
     if decision not in DECISIONS:
         yield f"decision: '{shown(given['decision'])}' is none of {', '.join(DECISIONS)}."
-    if not given["justification"]:
-        yield "justification: it is empty."
+    if not _says(given["justification"]):
+        yield "justification: it says nothing."
     if what := _review(given["next_review"], rules, needed=decision != "remove"):
         yield f"next_review: {what}"
-    if not given["signer"]:
-        yield "signer: it is empty."
+    if not _says(given["signer"]):
+        yield "signer: it names nobody."
     elif _names(given["signer"]) & rules.removers:
         yield "signer: it is who took permissions away, and whoever does that does not sign."
     elif _names(given["signer"]) & rules.auditors:
@@ -265,13 +265,24 @@ def _answer(row: Row, question: Question, rules: _Rules) -> Answer:
     )
 
 
+def _says(text: str) -> bool:
+    """Tell whether anybody can read something in a text: a dash, an empty line or what cannot be seen says nothing."""
+    return any(character.isalnum() for character in text)
+
+
 def _names(*texts: str) -> frozenset[str]:
-    """Return the names that texts give somebody: the whole, what stands before a bracket, addresses and ids."""
+    """Return the names that texts give somebody: the whole, what stands before a bracket, addresses and ids.
+
+    What cannot be seen is left out, and `Reyes, Dana` is Dana Reyes as well.
+    """
     found: set[str] = set()
     for text in texts:
-        plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+        seen = "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
+        plain = " ".join(seen.casefold().split())
         before = re.split(r"[<(\[]", plain)[0].strip()
-        found |= {plain, before, *_ADDRESS.findall(plain), *_GUID.findall(plain)}
+        last, _, first = (part.strip() for part in before.partition(","))
+        addresses = (address.strip(".") for address in _ADDRESS.findall(plain))
+        found |= {plain, before, f"{first} {last}".strip(), *addresses, *_GUID.findall(plain)}
     return frozenset(found - {""})
 
 

@@ -82,7 +82,7 @@ _WHAT: Mapping[str, str] = {
     "snapshot.json": "what was read from the tenant, as it was read",
     "audit.json": "the audit: every permission, finding, pass, waiver and gap",
     "configuration.json": "what the team told the audit: policies, answers, waivers, accepted gaps",
-    "attestations.json": "what business owners signed for what is kept",
+    "attestations.json": "what business owners answered for what is kept; a signer's name there is a claim",
     "rules/": "the rules, the permission tables, the app profiles and the frameworks that judged",
     "reports/": "the reports, rendered from audit.json",
     "ledger.csv": "what was asked of the tenant, and what came: here stands what was NOT read",

@@ -55,6 +55,7 @@ def test_a_review_from_the_sheet_to_the_report(run: Run, review: Path, tmp_path:
     status = run("attest", "status", "report/audit.json", "--register", "register.json", "--out", "status.csv")
     assert status.code in (1, 3)
     assert "1 to-remove, 13 current" in status.out
+    assert "when the tenant was read." in status.out
     assert "Signed away by Dana Reyes" in Path("status.csv").read_text("utf-8-sig")
     later = (TODAY + timedelta(days=201)).isoformat()
     assert (

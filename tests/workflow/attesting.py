@@ -20,7 +20,7 @@ from auditor.model.snapshot import Snapshot
 from auditor.reporters.attest_sheet import SHEET
 from auditor.reporters.json import render
 from auditor.sources.snapshot_file import encode
-from auditor.workflow.attest import give_out
+from auditor.workflow.attest import give_out, status
 from auditor.workflow.attest_import import Imported, import_answers
 from tests.engine.world import ROOMS, app, judged, team, tenant
 
@@ -97,6 +97,13 @@ class Review:
     def bring(self, *files: Path, **more: Any) -> Imported:
         """Import files, the workbook unless told otherwise."""
         return import_answers(files or (self.xlsx,), audit=self.audit, register=self.register, **({"now": NOW} | more))
+
+
+def states(review: Review, result: AuditResult | None = None, day: date | None = None) -> dict[tuple[str, str], str]:
+    """Return the state of each permission, by its app's id and name, as `attest status` says it."""
+    audit = written(result, review.folder / "later.json") if result else review.audit
+    _, lines = status(audit, review.register, day=day)
+    return {(line.app_id, f"{line.permission} {line.grants}"): line.attestation.state for line in lines}
 
 
 def column(sheet: Worksheet, name: str) -> int:

@@ -32,7 +32,7 @@ _STYLES = {"current": "green", "due-soon": "yellow", "not-asked": "dim"}
     "--on",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="The day for which it is said; default: when the tenant was read.",
+    help="The day for which it is said, not before the tenant was read; default: that day.",
 )
 @click.option("--out", type=Target(), metavar="FILE.csv", help="Write the table as CSV, too.")
 def command(audit: Path, *, register: Path, on: datetime | None, out: Path | None) -> int:
@@ -55,7 +55,8 @@ def command(audit: Path, *, register: Path, on: datetime | None, out: Path | Non
         console.print(_table(shown))
     numbers = Counter(line.attestation.state for line in lines)
     said = ", ".join(f"{number} {state}" for state, number in numbers.items()) or "no permission is held"
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    on_day = on.date().isoformat() if on else f"{result.taken_at.date().isoformat()}, when the tenant was read"
+    console.print(f"{said}; on {on_day}.", markup=False, highlight=False, soft_wrap=True)
     if not result.complete:
         console.print("INCOMPLETE: the audit may lack grants that nobody signed for.", markup=False, highlight=False)
         return int(ExitCode.INCOMPLETE)
