@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from auditor.engine.attest import in_force
 from auditor.engine.facts import FACTS
 from auditor.engine.grant_facts import COLLECTION_OF
 from auditor.engine.rules import CompiledRule, activation
@@ -37,9 +38,13 @@ def unread(closed: Iterable[Endpoint]) -> tuple[str, ...]:
 
 
 def rules_left(rules: Iterable[CompiledRule], collections: Iterable[str]) -> tuple[str, ...]:
-    """Return the ids of the rules that these collections leave not evaluated, for some app or for all."""
+    """Return the ids of the rules that these collections leave not evaluated, for some app or for all.
+
+    A rule that judges only beside a register of attestations is left out: whether one is in use is not known here, and
+    other rules hang on the same collections.
+    """
     missing = frozenset(collections)
-    return tuple(rule.id for rule in rules if _hangs_on(rule, missing))
+    return tuple(rule.id for rule in in_force(tuple(rules), None) if _hangs_on(rule, missing))
 
 
 def _hangs_on(rule: CompiledRule, missing: frozenset[str]) -> bool:

@@ -103,5 +103,6 @@ def test_every_error_has_an_exit_code_and_reads_as_one_paragraph() -> None:
 
 
 def test_a_plug_in_is_found_by_its_constant_in_name_order() -> None:
-    assert list(discover("auditor.reporters", "REPORTER")) == ["csv", "html", "json"]
+    found = discover("auditor.reporters", "REPORTER")
+    assert list(found) == ["csv", "frameworks", "html", "json", "junit", "md", "sarif", "xlsx"]
     assert list(discover("auditor.sources", "SOURCE")) == ["graph_export", "snapshot_file", "tenant"]

@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.errors import RefusedError
-from auditor.graph.wire import GRANT_ACTIVITIES
 from auditor.knowledge.permissions import load_permissions
+from auditor.model.activity import GRANT_ACTIVITIES
 from auditor.model.directory import GrantEvent
 from auditor.model.plan import RevokePlan, Step
 from auditor.remedy.detect import Query, queries
