@@ -22,7 +22,7 @@ from auditor.errors import UsageError
 from auditor.graph.clouds import PUBLIC, Cloud, cloud_in_force
 from auditor.graph.secret import SECRET_VARIABLES, Secret
 from auditor.graph.ways import NEEDS, Method, uses
-from auditor.model.canonical import from_json
+from auditor.model.canonical import from_json, shared
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -71,6 +71,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
+@shared
 class Claims(Struct, frozen=True):
     """What a token says of its bearer; read without verification, to be shown and never to be trusted."""
 

@@ -15,6 +15,7 @@ from msgspec import DecodeError, Struct, json
 from auditor.errors import SignInError
 from auditor.graph.answer import one_line
 from auditor.graph.auth import trusted
+from auditor.model.canonical import shared
 
 URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
 TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - the variable's name
@@ -23,6 +24,7 @@ TIMEOUT = 30
 _ADVICE = "Run this in a GitHub Actions job whose workflow says `permissions: id-token: write`."
 
 
+@shared
 class _Answer(Struct):
     value: str = ""
 

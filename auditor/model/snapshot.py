@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from auditor.model.canonical import shared
 from auditor.model.directory import (
     AppRoleAssignment,
     DirectoryObject,
@@ -90,6 +91,7 @@ class Source(Struct, frozen=True, kw_only=True):
     reader_object_id: str = ""
 
 
+@shared
 class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything that one audit judges."""
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from auditor.model.canonical import shared
 from auditor.model.snapshot import Collected, Complete, Partial, Unavailable
 from auditor.sources.export_collections import Saved, collected, rows, saved_answer
 from auditor.sources.export_folder import Folder
 
 
+@shared
 class User(Struct, frozen=True, kw_only=True, rename="camel"):
     """What tells whether an account counts; no name is read."""
 
