@@ -51,6 +51,7 @@ _HOW = (
     "signer: your name or address. It may not be whoever takes permissions away for you.",
     "Send the file back as it is: a row that was left out, added, doubled or edited is refused.",
 )
+_INCOMPLETE = "INCOMPLETE: not everything could be read. There may be more that you will be asked about later."
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -138,7 +139,7 @@ def to_xlsx(rows: Sequence[Mapping[str, str]], result: AuditResult) -> bytes:
     _validate(sheet, len(rows), result.taken_at.date())
     how = book.add_worksheet("how to answer")
     how.set_column(0, 0, 120)
-    for place, line in enumerate(_HOW):
+    for place, line in enumerate((*_HOW, *(() if result.complete else (_INCOMPLETE,)))):
         how.write_string(place, 0, line)
     book.close()
     return data.getvalue()

@@ -122,13 +122,18 @@ class View(Struct, frozen=True, kw_only=True):
         return sum(line.state == state for line in self.lines)
 
 
-def views(result: AuditResult) -> tuple[View, ...]:
-    """Return every framework that the audit's rules name, known ones by name, then what this version does not know."""
+def views(result: AuditResult, frameworks: Sequence[Framework] | None = None) -> tuple[View, ...]:
+    """Return every framework that the audit's rules name, then the controls that none of them holds.
+
+    Args:
+        result: the audit.
+        frameworks: those of the rules that judged; None: the program's own.
+    """
     by_control: dict[str, list[Support]] = defaultdict(list)
     for support in _supports(result):
         for name in dict.fromkeys(support.rule.controls):
             by_control[name].append(support)
-    made = [_view(framework, by_control) for framework in known_frameworks()]
+    made = [_view(framework, by_control) for framework in (known_frameworks() if frameworks is None else frameworks)]
     known = {f"{view.framework.framework}:{line.control.id}" for view in made for line in view.lines}
     strange = tuple(Control(id=name, title="", basis="documented") for name in by_control if name not in known)
     lines = [Line(control=control, supports=_worst_first(by_control[control.id])) for control in strange]
@@ -169,9 +174,9 @@ def _rank(severity: Severity | None) -> int:
     return len(Severity) if severity is None else severity.rank
 
 
-def render(result: AuditResult) -> dict[str, bytes]:
-    """Return frameworks.html and frameworks.csv."""
-    found = views(result)
+def render(result: AuditResult, frameworks: Sequence[Framework] | None = None) -> dict[str, bytes]:
+    """Return frameworks.html and frameworks.csv, by these frameworks or by the program's own."""
+    found = views(result, frameworks)
     page = rendered("frameworks.html.j2", styles=("report.css", "frameworks.css"), r=result, views=found, states=STATES)
     return {"frameworks.csv": table(COLUMNS, list(_rows(result, found))), "frameworks.html": page}
 

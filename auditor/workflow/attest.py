@@ -42,6 +42,8 @@ class Given(Struct, frozen=True, kw_only=True):
     """Owner to number of rows."""
     carried: int
     """Questions that the register answers, and that were left out."""
+    complete: bool
+    """The audit is; otherwise there may be more to sign for."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -115,6 +117,7 @@ def give_out(
         paths=write_files(out, files) if files else (),
         rows={name: len(own) for name, own in sheets.items()},
         carried=len(asked) - len(left),
+        complete=result.complete,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import UNSET, Struct
@@ -14,6 +14,7 @@ from auditor.errors import InputError, UsageError
 from auditor.graph.secret import Secret
 from auditor.knowledge.attestations import encode_register
 from auditor.knowledge.data import data_dir
+from auditor.knowledge.frameworks import Framework
 from auditor.model.canonical import sha256, to_json
 from auditor.model.configuration import Configuration
 from auditor.model.evidence import Manifest, Member
@@ -25,6 +26,7 @@ from auditor.remedy.journal import LIMIT as JOURNAL_LIMIT
 from auditor.remedy.journal import decode_journal
 from auditor.remedy.seal import decode_plan
 from auditor.reporters import reporters
+from auditor.reporters.frameworks import render as by_frameworks
 from auditor.reporters.json import decode_audit
 from auditor.sources.files import read
 from auditor.sources.snapshot_file import LIMIT as SNAPSHOT_LIMIT
@@ -39,8 +41,8 @@ from auditor.workflow.report import LIMIT as AUDIT_LIMIT
 from auditor.workflow.run import SNAPSHOT, judge, render
 from auditor.workflow.writing import check_folder, write_file
 
-FORMATS = ("csv", "frameworks", "html")
-"""The reports of a package: those that need no extra part."""
+FORMATS = ("csv", "html")
+"""The reports of a package beside the view of frameworks: those that need no extra part."""
 SNAPSHOT_JSON, AUDIT_JSON, CHAIN = "snapshot.json", "audit.json", "chain.json"
 CONFIGURATION, REGISTER, PLAN, JOURNAL = "configuration.json", "attestations.json", "plan.json", "journal.jsonl"
 
@@ -166,10 +168,15 @@ def require_one_tenant(held: Mapping[str, bytes], tenant_id: str) -> None:
         raise InputError("It tells of another plan.", where=JOURNAL, advice="Name the journal of the plan.")
 
 
-def parts(result: AuditResult) -> dict[str, bytes]:
-    """Return what is made from the audit alone: the reports, the ledger and the sample."""
+def parts(result: AuditResult, frameworks: Sequence[Framework] | None = None) -> dict[str, bytes]:
+    """Return what is made from the audit alone: the reports, the ledger and the sample.
+
+    Args:
+        result: the audit.
+        frameworks: those of the rules that judged; None: the program's own.
+    """
     known = reporters()
-    rendered = render(result, [known[name] for name in FORMATS])
+    rendered = render(result, [known[name] for name in FORMATS]) | by_frameworks(result, frameworks)
     return {
         **{f"reports/{name}": content for name, content in rendered.items()},
         "ledger.csv": ledger_csv(result),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from auditor.history.chain import Head, Link, check_links, linked
 from auditor.knowledge.attestations import decode_register
 from auditor.knowledge.configuration import check_configuration
 from auditor.knowledge.data import rules_sha256
+from auditor.knowledge.frameworks import Framework, load_frameworks
 from auditor.knowledge.profile import load_profile, profile_names
 from auditor.model.canonical import sha256, to_json
 from auditor.model.configuration import Configuration
@@ -244,6 +245,7 @@ def _judged_again(manifest: Manifest, members: Members) -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix="entra-audit-") as folder:
         try:
             result, own = _judge(manifest, members, Path(folder))
+            frameworks = load_frameworks(Path(folder) / "frameworks")
             said = decode_audit(members[AUDIT_JSON], AUDIT_JSON)
         except (AuditorError, OSError, msgspec.ValidationError, msgspec.DecodeError) as error:
             what = str(error).replace(folder, "rules")
@@ -259,7 +261,7 @@ def _judged_again(manifest: Manifest, members: Members) -> Iterator[Check]:
     yield _ok(AUDIT_JSON, "Judged again by the packaged rules, the snapshot gives the same bytes.")
     yield from _claimed(manifest, result)
     yield from _told(manifest, result)
-    yield from _rendered_again(manifest, members, result)
+    yield from _rendered_again(manifest, members, result, frameworks)
 
 
 def _claimed(manifest: Manifest, result: AuditResult) -> Iterator[Check]:
@@ -315,9 +317,11 @@ def _judge(manifest: Manifest, members: Members, folder: Path) -> tuple[AuditRes
     return judged(snapshot, own, frozenset(manifest.only), journal), own
 
 
-def _rendered_again(manifest: Manifest, members: Members, result: AuditResult) -> Iterator[Check]:
+def _rendered_again(
+    manifest: Manifest, members: Members, result: AuditResult, frameworks: Sequence[Framework]
+) -> Iterator[Check]:
     others = [name for name in members if name != "README.txt"]
-    made = parts(result) | {"README.txt": readme(result, others)}
+    made = parts(result, frameworks) | {"README.txt": readme(result, others)}
     shown = made.keys() | {name for name in members if name.startswith("reports/")}
     differing = sorted(name for name in shown if members.get(name) != made.get(name))
     if not differing:

@@ -19,7 +19,7 @@ from auditor.errors import AuditorError, UsageError
 from auditor.knowledge.attestations import decode_register
 from auditor.model.outcome import AuditResult
 from auditor.reporters.attest_sheet import SHEET
-from auditor.workflow.attest import status, status_csv
+from auditor.workflow.attest import give_out, status, status_csv
 from tests.engine.world import PERSONAL, ROOMS
 from tests.hostile import HOSTILE
 from tests.workflow.attesting import PEOPLE, READER, Review, audited, snapshot, states
@@ -111,6 +111,16 @@ def test_status_as_csv(signed: Review) -> None:
     assert [row["state"] for row in rows] == ["current"] * 4 + ["not-asked"]
     assert rows[0]["next_review"] == "2027-05-31"
     assert rows[0]["signed_at"] == "2026-11-25T08:00:00Z"
+
+
+def test_an_incomplete_audit_says_so_where_it_is_given_out(tmp_path: Path) -> None:
+    """Who signs for what was seen has to know that there may be more."""
+    partial = audited(snapshot(unavailable=("oauth2PermissionGrants",)))
+    assert not partial.complete
+    one = Review(tmp_path, partial)
+    how = [cell.value for cell in load_workbook(one.xlsx)["how to answer"]["A"]]
+    assert str(how[-1]).startswith("INCOMPLETE")
+    assert not give_out(one.audit, owner="Dana", owners=None, out=tmp_path / "again").complete
 
 
 # Hostile strings, and another program

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from auditor.engine.rulebook import load_rulebook
 from auditor.errors import InputError
 from auditor.knowledge.data import data_dir, rules_sha256
+from auditor.knowledge.frameworks import load_frameworks
 from auditor.model.canonical import sha256, to_json
 from auditor.model.evidence import Manifest
 from auditor.model.outcome import Finding
@@ -295,11 +296,12 @@ def test_a_package_without_its_core_is_a_fault(whole: bytes, look: Look) -> None
         assert name in faults(look(sealed(rest, **{field: ""})))
 
 
-def of_other_rules(tmp_path: Path, change: Callable[[str], str]) -> dict[str, bytes]:
+def of_other_rules(
+    tmp_path: Path, change: Callable[[str], str], name: str = "rules/checks/owners.yaml"
+) -> dict[str, bytes]:
     """Return the members of a package whose rules are others than this installation's."""
     run, team = found(), own()
     held = members(package(tmp_path, run).read_bytes())
-    name = "rules/checks/owners.yaml"
     held[name] = change(held[name].decode()).encode()
     root = tmp_path / "rules"
     for one, content in held.items():
@@ -311,7 +313,7 @@ def of_other_rules(tmp_path: Path, change: Callable[[str], str]) -> dict[str, by
     except Exception:  # noqa: BLE001 - a rule that no version can load has no audit either
         return held
     result, _ = judge(run.snapshot, replace(team, rulebook=book))
-    held |= {AUDIT_JSON: to_json(result), **parts(result)}
+    held |= {AUDIT_JSON: to_json(result), **parts(result, load_frameworks(root / "frameworks"))}
     held["README.txt"] = readme(result, [one for one in held if one != "README.txt"])
     return held
 
@@ -325,6 +327,16 @@ def test_a_package_is_judged_by_its_own_rules_and_says_that_they_are_others(look
     assert states(seen)["rules/"] == "note"
     assert "that the rules are those of a release" in seen.unchecked
     assert states(seen)[AUDIT_JSON] == "ok"
+
+
+def test_the_view_of_frameworks_is_that_of_the_packaged_ones(look: Look, tmp_path: Path) -> None:
+    """A team that keeps its own frameworks is verified by whoever does not have them."""
+    held = of_other_rules(
+        tmp_path, lambda text: text.replace("SOC 2, common", "Our SOC 2, common", 1), "rules/frameworks/SOC2-2017.yaml"
+    )
+    assert b"Our SOC 2, common" in held["reports/frameworks.html"]
+    changed = {"result_sha256": sha256(held[AUDIT_JSON]), "rules_sha256": rules_sha256(tmp_path / "rules")}
+    assert not look(sealed(held, **changed)).faults
 
 
 @pytest.mark.slow

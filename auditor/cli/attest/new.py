@@ -54,4 +54,6 @@ def command(
         click.echo(f"Written: {visible(str(path))}")
     if not given.paths:
         click.echo("There is nothing to ask.")
+    if not given.complete:
+        click.echo("INCOMPLETE: the audit may lack permissions that nobody is asked about.")
     return 0
