@@ -79,6 +79,7 @@ def closed_by(
                     still_open=still_open,
                     found_as=anew,
                     evaluated=known or still_open,
+                    kind=next((subject.kind for subject in _taken(intent)), ""),
                 )
     return tuple(sorted(found.values(), key=lambda one: (one.closed_at, one.finding_id)))
 

@@ -30,6 +30,7 @@ class _Findings:
         self._before, self._after = before, after
         self._old, self._new = _by_id(before.result), _by_id(after.result)
         closed = (*before.result.closed, *after.result.closed)
+        self._held = {_of_grant(one.grant) for one in after.result.grants}
         self._earlier = {*found_earlier, *(id_ for one in closed for id_ in (one.finding_id, one.found_as) if id_)}
         self._anew = {
             _of_grant(one.after): (_of_grant(one.before), one.what) for one in grants if one.before and one.after
@@ -59,7 +60,8 @@ class _Findings:
         for id_, (finding, _) in self._old.items():
             if id_ not in self._new and id_ not in replaced:
                 closed = self._judged(self._after, finding)
-                yield _change("closed" if closed else "no-longer-evaluated", finding, certain=closed)
+                held = closed and _of(finding.subject) in self._held
+                yield _change("closed" if closed else "no-longer-evaluated", finding, certain=closed, held=held)
 
     @staticmethod
     def _judged(side: Side, finding: Finding) -> bool:
@@ -91,7 +93,9 @@ def _of_grant(grant: Grant) -> _Subject:
     return grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id
 
 
-def _change(what: FindingDrift, finding: Finding, *, certain: bool = True, replaces: str = "") -> FindingChange:
+def _change(
+    what: FindingDrift, finding: Finding, *, certain: bool = True, replaces: str = "", held: bool = False
+) -> FindingChange:
     subject = finding.subject
     return FindingChange(
         what=what,
@@ -106,6 +110,7 @@ def _change(what: FindingDrift, finding: Finding, *, certain: bool = True, repla
         permission=subject.permission,
         certain=certain,
         replaces=replaces,
+        held=held,
     )
 
 

@@ -170,11 +170,11 @@ def _revoked(*sides: Side) -> Iterator[Hashable]:
     for side in sides:
         for closed in side.result.closed:
             for permission in closed.permission.split(", "):
-                yield closed.app_id, closed.resource_app_id, permission.lower()
+                yield closed.app_id, closed.kind, closed.resource_app_id, permission.lower()
 
 
 def _revocable(grant: Grant) -> Hashable:
-    return grant.app_id, grant.resource_app_id, grant.permission.lower()
+    return grant.app_id, grant.kind, grant.resource_app_id, grant.permission.lower()
 
 
 def _order(change: GrantChange) -> tuple[object, ...]:

@@ -48,6 +48,8 @@ def _judged_by(old: AuditResult, new: AuditResult) -> Iterator[str]:
             "The configuration is not the same: what is judged anew can come from that and not from the tenant."
             f"{policy}"
         )
+    if said.attestations_sha256 != now.attestations_sha256:
+        yield "The register of attestations is not the same: what it says of a permission is not from the tenant."
     if said.source_kind != now.source_kind:
         yield (
             f"The earlier audit read {said.source_kind}, the later one {now.source_kind}: "

@@ -34,7 +34,7 @@ def summarized(result: AuditResult, *, number: int, sha256: str) -> RunSummary:
         not_evaluated=sum(isinstance(outcome, NotEvaluated) for outcome in result.outcomes),
         apps=_apps(result),
         findings=_findings(result),
-        closed=sum(not one.still_open and one.evaluated for one in result.closed),
+        closed=dict(Counter(one.plan for one in result.closed if not one.still_open and one.evaluated)),
         attestations=_attestations(result.grants),
     )
 

@@ -98,6 +98,8 @@ class FindingChange(Struct, frozen=True, kw_only=True):
     is not evaluated any more may be open still."""
     replaces: str = ""
     """Id of the earlier finding of the same rule on the same permission, whose grant was made anew."""
+    held: bool = False
+    """Of one that is closed: its permission is held still, and is judged otherwise now."""
 
 
 class WaiverChange(Struct, frozen=True, kw_only=True):

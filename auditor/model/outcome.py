@@ -314,6 +314,8 @@ class ClosedFinding(Struct, frozen=True, kw_only=True):
     """The finding's id in this audit where the permission was granted anew, which gives it another; else empty."""
     evaluated: bool = True
     """False: this audit could not evaluate the rule for the app, so that it is gone is not shown."""
+    kind: Kind | Literal[""] = ""
+    """Of what was taken; empty where the app itself was changed."""
 
 
 class AuditResult(Struct, frozen=True, kw_only=True):

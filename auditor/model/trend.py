@@ -71,7 +71,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     not_evaluated: int
     apps: tuple[AppSummary, ...]
     findings: tuple[OpenFinding, ...]
-    closed: int = 0
-    """Findings that a plan had closed, where the run was told of one."""
+    closed: dict[str, int] = {}
+    """SHA-256 of a plan to the number of findings that it had closed, where the run was told of one."""
     attestations: dict[str, int] = {}
     """State to number of grants that are kept; empty where nobody attests."""

@@ -17,6 +17,8 @@ _WENT = ("removed", "narrowed")
 _MOVED = (*_CAME, *_WENT)
 _LISTED = 5
 """Values of an app that one line names."""
+_ID = 8
+"""Letters of an appId that a line shows."""
 _NAMED = 3
 """Records of the audit log that one line names."""
 
@@ -61,6 +63,11 @@ def groups(drift: Drift) -> tuple[Group, ...]:
     return tuple(Group(title=title, changes=tuple(changes)) for title, changes in found if changes)
 
 
+def called(name: str, app_id: str) -> str:
+    """Return an app's name with the beginning of its appId: anybody can take a name, and several apps have one."""
+    return f"{name} ({app_id[:_ID]}…)" if name else app_id
+
+
 def _grants(changes: Iterable[GrantChange]) -> list[Change]:
     """Return a line per change; equal ones of many people's consents make one."""
     alike: dict[Hashable, list[GrantChange]] = {}
@@ -83,10 +90,11 @@ def _grant(same: Sequence[GrantChange]) -> Change:
     grant = change.after or change.before
     assert grant  # noqa: S101 - a change has one side at least
     whose = {"AllPrincipals": ", for everybody", "Principal": f", by {count(len(same), 'person', 'people')}"}
+    kind = f"{grant.kind}{whose.get(grant.consent, '')}"
     return Change(
         word=change.what,
         about=grant.permission,
-        where=f"{grant.app_name or grant.app_id} · {grant.kind}{whose.get(grant.consent, '')} · {grant.resource_name}",
+        where=f"{called(grant.app_name, grant.app_id)} · {kind} · {grant.resource_name}",
         details=tuple(_about_grant(change)),
         who=_who([act for one in same for act in one.acts]),
     )
@@ -105,8 +113,18 @@ def _about_grant(change: GrantChange) -> Iterator[str]:
     if told:
         yield f"{'; '.join(told)}."
     was = next((field.before for field in change.fields if field.field == "decision"), "")
-    if change.decision:
+    if change.decision and not change.after:
+        yield f"Decision before: {change.decision}.{_missed(change)}"
+    elif change.decision:
         yield f"Decision: {change.decision}{f', was {was}' if was else ''}."
+
+
+def _missed(change: GrantChange) -> str:
+    """Return what the loss of a permission can mean, where nobody had decided to take it."""
+    lost = change.certain and not (change.before and change.before.default_access)
+    if lost and change.decision.startswith("keep"):
+        return " It was to stay: meetings and rooms that need it may fail."
+    return " Nobody had decided to take it." if lost and change.decision == "ask" else ""
 
 
 def _field(field: FieldChange) -> str:
@@ -120,7 +138,7 @@ def _app(change: AppChange) -> Change:
     return Change(
         word=change.what,
         about="",
-        where=change.app_name or change.app_id,
+        where=called(change.app_name, change.app_id),
         details=tuple(f"{word}: {_some(values)}." for values, word in told if values),
         who=_who(change.acts),
     )
@@ -138,20 +156,22 @@ def _unsure(changes: Iterable[AppChange]) -> Iterator[Change]:
         if not change.certain:
             found.setdefault(change.service_principal_id, []).append(change)
     for same in found.values():
-        yield Change(word=", ".join(one.what for one in same), about="", where=same[0].app_name or same[0].app_id)
+        where = called(same[0].app_name, same[0].app_id)
+        yield Change(word=", ".join(one.what for one in same), about="", where=where)
 
 
 def _findings(changes: Iterable[FindingChange]) -> list[Change]:
     """Return a line per kind of change, rule and app, with its permissions."""
     alike: dict[Hashable, list[FindingChange]] = {}
     for change in changes:
-        same = (change.what, change.rule_id, change.severity, change.service_principal_id, change.certain)
+        app = change.service_principal_id
+        same = (change.what, change.rule_id, change.severity, app, change.certain, change.held)
         alike.setdefault(same, []).append(change)
     return [
         Change(
             word=same[0].what,
             about=same[0].title,
-            where=same[0].app_name or same[0].app_id,
+            where=called(same[0].app_name, same[0].app_id),
             details=tuple(_about_finding(same)),
             severity=same[0].severity,
         )
@@ -165,6 +185,8 @@ def _about_finding(same: Sequence[FindingChange]) -> Iterator[str]:
         yield f"{_some(permissions)}."
     if same[0].what == "no-longer-evaluated":
         yield "Its rule was not evaluated for the app, so it is not closed."
+    elif same[0].held:
+        yield "Held still, and judged otherwise now."
     elif not same[0].certain:
         yield "The run before could not or did not judge this: it may have been open then."
 

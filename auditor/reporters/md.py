@@ -12,6 +12,7 @@ from auditor.model.drift import Drift, GrantChange
 from auditor.model.outcome import AuditResult, JudgedGrant, Waived
 from auditor.model.text import count
 from auditor.reporters import Reporter
+from auditor.reporters.changes import called
 from auditor.reporters.markdown import cell, code, table, text
 from auditor.reporters.page import Line, Page, page
 from auditor.reporters.text import cut, when
@@ -150,12 +151,14 @@ def changes(drift: Drift) -> bytes:
 def _drift(drift: Drift) -> Iterator[str]:
     yield f"## Since {when(drift.before_taken_at)}"
     rows: list[tuple[str, str, str, str]] = [(change.what, *_changed(change)) for change in drift.grants]
-    rows += [(cell(app.what), cell(app.app_name), "", _sure(certain=app.certain)) for app in drift.apps]
+    rows += [
+        (cell(app.what), cell(called(app.app_name, app.app_id)), "", _sure(certain=app.certain)) for app in drift.apps
+    ]
     rows += [
         (
             f"finding {finding.what}",
-            cell(finding.app_name),
-            cell(f"{finding.title} {finding.permission}"),
+            cell(called(finding.app_name, finding.app_id)),
+            cell(f"{finding.title} {finding.permission}{' (held still, judged otherwise)' if finding.held else ''}"),
             _sure(certain=finding.certain),
         )
         for finding in drift.findings
@@ -173,7 +176,7 @@ def _changed(change: GrantChange) -> tuple[str, str, str]:
     held = change.after or change.before
     fields = ", ".join(f"{one.field}: {one.before} to {one.after}" for one in change.fields)
     named = f"{held.permission} ({fields})" if held and fields else held.permission if held else ""
-    return cell(held.app_name if held else ""), cell(named), _sure(certain=change.certain)
+    return cell(called(held.app_name, held.app_id) if held else ""), cell(named), _sure(certain=change.certain)
 
 
 def _sure(*, certain: bool) -> str:

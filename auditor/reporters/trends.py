@@ -60,6 +60,8 @@ class Trend(Struct, frozen=True, kw_only=True):
     """Days of the oldest open finding; -1 where none is open."""
     closed: tuple[RunSummary, ...]
     """Runs that were told of a plan that closed findings, newest first."""
+    closed_now: int
+    """Findings that plans closed, by the newest run that was told of each plan."""
     attestations: Chart | None
 
 
@@ -96,6 +98,7 @@ def _trend(kept: Sequence[RunSummary]) -> Trend:
         left_out=max(0, len(aged) - MOST_FINDINGS),
         oldest=max((one.days for one in aged), default=-1),
         closed=tuple(run for run in reversed(runs) if run.closed),
+        closed_now=sum({plan: number for run in runs for plan, number in run.closed.items()}.values()),
         attestations=_attestations(runs),
     )
 
@@ -134,12 +137,13 @@ def _number(run: RunSummary, severity: Severity) -> int:
 def _aged(runs: Sequence[RunSummary]) -> tuple[Aged, ...]:
     """Return what is open in the newest run, the worst and oldest first.
 
-    An incomplete run that does not show a finding does not end it.
+    A run that does not show a finding does not end it where it was incomplete, or did not audit the app.
     """
     since: dict[tuple[str, ...], RunSummary] = {}
     for run in runs:
+        looked_at = {app.service_principal_id for app in run.apps} if run.complete else set()
         there = {one.key: since.get(one.key, run) for one in run.findings if not one.waived}
-        since = there if run.complete else {**since, **there}
+        since = {key: began for key, began in since.items() if key[1] not in looked_at} | there
     newest = runs[-1]
     aged = [
         Aged(

@@ -29,17 +29,21 @@ class Chosen(Struct, frozen=True, kw_only=True):
     tenant_id: str = ""
     profile: str = ""
 
+    def names(self, streams: Sequence[Stream]) -> tuple[Stream, ...]:
+        """Return the streams that are meant; none where there is none."""
+        return tuple(
+            one
+            for one in streams
+            if self.tenant_id.lower() in {"", one.tenant_id.lower()} and self.profile in {"", one.profile}
+        )
+
     def among(self, streams: Sequence[Stream]) -> tuple[Stream, ...]:
         """Return the streams that are meant.
 
         Raises:
             UsageError: there is none.
         """
-        meant = tuple(
-            one
-            for one in streams
-            if self.tenant_id.lower() in {"", one.tenant_id.lower()} and self.profile in {"", one.profile}
-        )
+        meant = self.names(streams)
         if streams and not meant:
             raise UsageError("The history holds no such runs.", where="--tenant, --profile", advice=_named(streams))
         return meant
@@ -158,7 +162,11 @@ def verify(location: str, chosen: Chosen, *, number: int | None = None, head: st
     from auditor.history.store import open_store
 
     with open_store(location, create=False) as store:
-        meant = chosen.among(store.streams())
+        streams = store.streams()
+        if number is not None and not chosen.names(streams):
+            # Of the run that was noted nothing is left: that is what the noted hash is to show.
+            streams = (Stream(tenant_id=chosen.tenant_id, profile=chosen.profile),)
+        meant = chosen.among(streams)
         faults = tuple(fault for fault in store.check() if fault.stream in meant)
         if number is not None:
             faults += store.noted(chosen.one(meant), number=number, head=head.lower())

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from auditor.knowledge.outline import ScopeOutline
 from auditor.model.directory import GrantEvent
-from auditor.model.snapshot import Complete, Snapshot
+from auditor.model.snapshot import Complete, Snapshot, Unavailable
 from auditor.reporters.schema import drift_schema
 from auditor.sources.snapshot_file import encode
 from tests.cli.conftest import Run
@@ -55,7 +55,9 @@ def later(snapshot: Snapshot = AFTER, *, logged: bool = True) -> Snapshot:
 def audited(run: Run, snapshot: Snapshot, folder: str, *more: str) -> int:
     """Audit a snapshot into a folder, and return the exit code."""
     Path(f"{folder}.json").write_bytes(encode(snapshot))
-    return run("run", "--snapshot", f"{folder}.json", "--out", folder, "--app-id", PERSONAL, "--format", "json", *more).code
+    return run(
+        "run", "--snapshot", f"{folder}.json", "--out", folder, "--app-id", PERSONAL, "--format", "json", *more
+    ).code
 
 
 @pytest.fixture
@@ -68,6 +70,25 @@ def both(run: Run) -> Run:
 
 def rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+
+
+def test_a_permission_that_went_though_it_was_to_stay_is_told_as_a_risk(run: Run) -> None:
+    """It is gone, so no decision stands of it; where it only was not read, nobody is alarmed."""
+    audited(run, BEFORE, "a")
+    missing = tenant(app("Mail.Send"))
+    audited(run, replace(missing, taken_at=missing.taken_at + WEEK), "b")
+    words = " ".join(run("diff", "a", "b").out.split())
+    assert "Decision: keep" not in words
+    risk = "Decision before: keep. It was to stay: meetings and rooms that need it may fail."
+    where = f"Zoom ({PERSONAL[:8]}…) · application · Microsoft Graph"
+    assert f"removed Calendars.ReadWrite {where}: {risk}" in words
+    assert f"removed Mail.Read {where}: Decision before: revoke-after. " in words
+    unread = replace(missing.clients[0], app_role_assignments=Unavailable(why="403"))
+    cut = replace(missing, clients=(replace(unread, oauth2_permission_grants=Unavailable(why="403")),))
+    audited(run, cut, "c")
+    words = " ".join(run("diff", "a", "c").out.split())
+    assert "Decision before: keep." in words
+    assert "may fail" not in words
 
 
 def test_it_says_what_changed_with_who_and_when(both: Run) -> None:

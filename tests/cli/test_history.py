@@ -19,7 +19,7 @@ from auditor.sources.snapshot_file import SOURCE, encode
 from auditor.workflow.prepare import prepare
 from auditor.workflow.run import run as keep_run
 from tests.cli.conftest import Run
-from tests.history.kept import TAKEN, snapshot
+from tests.history.kept import TAKEN, TENANT, snapshot
 
 ANSWERS = "apps:\n  zoom:\n    policy: minimal\n"
 
@@ -181,6 +181,7 @@ def test_a_sound_history_is_verified_and_a_fault_is_exit_code_1(kept: Path, run:
     broken = run("history", "verify", "--history", "runs.db")
     assert broken.code == 1
     assert "FAULT" in broken.out
+    assert "keep new ones in another place" in broken.err
     refused = run("run", "--snapshot", "day1.json", "--history", "runs.db", "--out", "later")
     assert refused.code == 2
     assert "chain of this history is broken" in refused.err
@@ -198,6 +199,21 @@ def test_a_cut_end_is_found_by_the_hash_of_an_old_report(kept: Path, run: Run) -
     tamper(kept / "runs.db", "DELETE FROM entra_audit_entries WHERE number = 3")
     tamper(kept / "runs.db", "UPDATE entra_audit_heads SET number = 2, sha256 = ?", str(two["sha256"]))
     found = run(*verify)
+    assert found.code == 1
+    assert "noted: Entry 3 is gone." in found.out
+
+
+@pytest.mark.parametrize("named", [(), ("--tenant", TENANT), ("--tenant", TENANT, "--profile", "zoom")])
+def test_a_history_that_was_emptied_is_found_by_the_hash_of_an_old_report(
+    kept: Path, run: Run, named: tuple[str, ...]
+) -> None:
+    noted = audit(kept / "out3")["history"]
+    assert isinstance(noted, dict)
+    tamper(kept / "runs.db", "DELETE FROM entra_audit_entries")
+    tamper(kept / "runs.db", "DELETE FROM entra_audit_heads")
+    tamper(kept / "runs.db", "DELETE FROM entra_audit_contents")
+    head = ("--number", "3", "--head", str(noted["sha256"]))
+    found = run("history", "verify", "--history", "runs.db", *named, *head)
     assert found.code == 1
     assert "noted: Entry 3 is gone." in found.out
 

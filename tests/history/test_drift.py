@@ -127,9 +127,12 @@ def test_what_a_plan_took_and_is_held_again_says_so() -> None:
         plan="a" * 64,
         journal="b" * 64,
         still_open=False,
+        kind="application",
     )
     before = Side(snapshot=before.snapshot, result=replace(before.result, closed=(closed,)))
     found = drift(before, after)
+    scope = drift(before, side(tenant(app("Calendars.ReadWrite", scopes=(ScopeOutline(scope="Mail.Read"),))), days=7))
+    assert (one_grant(scope).what, one_grant(scope).after_revoke) == ("added", False), "the plan took no scope"
     (change,) = found.grants
     assert (change.what, change.after_revoke) == ("granted-again", True)
     assert {one.what for one in of_rule(found, "mail-on-calendar-app")} == {"returned"}
@@ -233,6 +236,25 @@ def test_another_policy_or_rules_are_named_so_that_nobody_blames_the_tenant() ->
     fewer = replace(after.result, provenance=newer, rules=after.result.rules[1:])
     noted = drift(before, Side(snapshot=after.snapshot, result=fewer)).notes
     assert any("rules are not the same" in note and f"Gone: {after.result.rules[0].id}" in note for note in noted)
+
+
+def test_a_register_of_attestations_that_is_another_is_named() -> None:
+    """Findings of the attest rules then come from what was signed, not from the tenant."""
+    before, after = side(MAIL), side(MAIL, days=7)
+    signed = replace(after.result.provenance, attestations_sha256="f" * 64)
+    found = drift(before, Side(snapshot=after.snapshot, result=replace(after.result, provenance=signed)))
+    assert any("register of attestations" in note for note in found.notes)
+    assert not any("register" in note for note in drift(before, after).notes)
+
+
+def test_a_finding_that_another_policy_closed_says_that_the_permission_is_held_still() -> None:
+    """Nothing went from the tenant: whoever loosens the policy closes no door."""
+    own = {side(MAIL).result.apps[0].integration: ("Calendars.ReadWrite", "Mail.Read")}
+    loose = replace(team(policy="own"), policies={"own": own})
+    (closed,) = of_rule(between(MAIL, MAIL, team(), loose), "outside-policy")
+    assert (closed.what, closed.permission, closed.held) == ("closed", "Mail.Read", True)
+    (gone,) = of_rule(between(MAIL, tenant(app("Calendars.ReadWrite"))), "outside-policy")
+    assert (gone.what, gone.held) == ("closed", False)
 
 
 def record(number: int, days: float, **more: Any) -> GrantEvent:

@@ -41,7 +41,6 @@ KEYS = ("service_principal_id", "rule_id", "RuleInfo.id")
 """Ends of the fields by which rows find each other; told apart, a report would have no rows to show."""
 NOT_ON_THE_PAGE = {
     "Finding.finding_id",
-    "Grant.app_id",
     "Grant.resource_app_id",
     "Grant.resource_id",
     "JudgedGrant.family",
@@ -58,14 +57,12 @@ NOT_ON_THE_PAGE = {
 IN_OTHER_FORMATS = {
     "Act.id",
     "Act.result",
-    "AppChange.app_id",
     "Attestation.signer",
     "Drift.after_snapshot_sha256",
     "Drift.before_snapshot_sha256",
     "Drift.profile",
     "Drift.schema",
     "Drift.tenant_id",
-    "FindingChange.app_id",
     "FindingChange.axis",
     "FindingChange.finding_id",
     "FindingChange.replaces",

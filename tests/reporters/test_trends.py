@@ -125,12 +125,25 @@ def test_an_app_that_is_gone_stays_with_its_past() -> None:
 
 
 def test_plans_and_attestations_are_told_where_runs_know_of_them() -> None:
-    page = shown(run(1), run(2, closed=3, attestations={"current": 4, "overdue": 1}))
+    page = shown(run(1), run(2, closed={"a": 3}, attestations={"current": 4, "overdue": 1}))
     assert "3 findings shown as closed in run 2" in page
     assert "current: 4 overdue: 1" in page
     bare = shown(run(1))
     assert "No kept run was given the journal of a plan." in bare
     assert "No kept run was given a register of attestations." in bare
+
+
+def test_a_plan_that_many_runs_are_told_of_counts_once() -> None:
+    """A weekly run with the journal of last month's plan closes nothing anew; a finding that came back is no more."""
+    page = shown(run(1, closed={"a": 3}), run(2, closed={"a": 2}), run(3, closed={"a": 2, "b": 4}), run(4))
+    assert "6 closed by plans" in page
+
+
+def test_a_run_of_other_apps_ends_no_finding() -> None:
+    """A run with --app-id is complete and did not look at the others."""
+    other = app(service_principal_id="5ab1e000-0000-4000-8000-0000000000b2")
+    page = shown(run(1), run(2, findings=(finding(),)), run(3, apps=(other,)), run(4, findings=(finding(),)))
+    assert "14 days 9 Nov 2026 06:00 UTC run 2" in page
 
 
 def test_tenants_stand_apart() -> None:
@@ -171,7 +184,7 @@ def rich() -> list[RunSummary]:
     first = run(1, findings=(finding(), finding(waived=True)), attestations={"current": 1})
     return [
         first,
-        run(2, findings=(finding(), finding(rule="b")), complete=False, closed=2, attestations={"due-soon": 1}),
+        run(2, findings=(finding(), finding(rule="b")), complete=False, closed={"a": 2}, attestations={"due-soon": 1}),
     ]
 
 

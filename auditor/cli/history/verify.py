@@ -11,6 +11,10 @@ from auditor.cli.history.where import where, where_options
 from auditor.errors import ExitCode, UsageError
 from auditor.model.text import count, visible
 
+_ADVICE = (
+    "Leave this history as it is, for whoever finds out what happened. A broken chain takes no more runs: keep new "
+    "ones in another place (--history, or `history:` in the configuration), or bring back a copy that is sound."
+)
 _HASH = re.compile("[0-9a-fA-F]{64}")
 
 
@@ -38,9 +42,12 @@ def command(**values: Any) -> int:
     for stream, last, end in verified.listed:
         faults = [fault for fault in verified.faults if fault.stream == stream]
         state = count(len(faults), "FAULT") if faults else "sound"
-        click.echo(f"{visible(stream.tenant_id)}, {visible(stream.profile)}: {state}. Head: entry {last} {end}")
+        of = ", ".join(visible(name) for name in (stream.tenant_id, stream.profile) if name) or "history"
+        click.echo(f"{of}: {state}. Head: entry {last} {end}")
         for fault in faults:
             click.echo(f"  {fault.what}: {visible(fault.text)}")
     if not verified.listed:
         click.echo("No run is kept here.")
+    if verified.faults:
+        click.echo(_ADVICE, err=True)
     return int(ExitCode.FINDINGS if verified.faults else ExitCode.CLEAN)
