@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,24 +71,34 @@ def command(context: click.Context, /, **values: Any) -> int:
     from auditor.workflow.guarded import guarded
 
     guarding = guard(values, values["out"])
-    return guarded(lambda: _watch(context, values), guarding)
+    try:
+        return guarded(lambda: _watch(context, values, guarding.log), guarding)
+    except AuditorError as error:
+        _complain(_told(error, values["notify_file"]), guarding.log)
+        raise
 
 
-def _watch(context: click.Context, values: dict[str, Any]) -> int:
+def _told(error: AuditorError, notify_file: Path | None) -> tuple[str, ...]:
+    """Tell that there is no report; where the addresses themselves are what is wrong, nobody can be told."""
+    from auditor.workflow.notifying import tell_error, whom
+
+    with suppress(AuditorError):
+        return tell_error(error, whom(notify_file, os.environ), names=False)
+    return ()
+
+
+def _watch(context: click.Context, values: dict[str, Any], log_file: Path | None) -> int:
     """Read, judge and report, and return the exit code."""
     from rich.console import Console
 
     from auditor.cli.watch_summary import print_watch
-    from auditor.workflow.notifying import tell, tell_error, whom
+    from auditor.workflow.notifying import tell, whom
 
     to = whom(values["notify_file"], os.environ)
-    try:
-        watched, configuration = _watched(context, values, told=bool(to))
-    except AuditorError as error:
-        _complain(tell_error(error, to, names=False))
-        raise
+    watched, configuration = _watched(context, values, told=bool(to))
     print_watch(watched.watch, watched.paths, Console())
-    _complain(tell(watched, to, configuration.notify, where=str(values["out"] / "watch.html")))
+    page = values["out"].absolute() / "watch.html"
+    _complain(tell(watched, to, configuration.notify, where=str(page)), log_file)
     return watched.watch.exit_code
 
 
@@ -127,10 +137,15 @@ def _watched(context: click.Context, values: dict[str, Any], *, told: bool) -> t
         return watch(tenants, wanted, reading, told=tell_end), configuration
 
 
-def _complain(failures: Sequence[str]) -> None:
-    """Say on stderr which channels were not told; the result stands."""
+def _complain(failures: Sequence[str], log_file: Path | None) -> None:
+    """Say on stderr and in the log which channels were not told; the result stands."""
+    from auditor.workflow.guarded import log
+
     for failure in failures:
-        click.echo(f"Notification {failure}. The result stands.", err=True)
+        text = f"Notification {failure}. The result stands."
+        click.echo(text, err=True)
+        with suppress(AuditorError):
+            log(log_file, text)
 
 
 def _given(context: click.Context, name: str) -> bool:

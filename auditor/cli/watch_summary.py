@@ -53,12 +53,11 @@ def print_watch(watch: Watch, paths: Sequence[Path], console: Console) -> None:
 def _said(audit: WatchedAudit) -> str:
     if audit.state == "failed":
         return prose(" ".join(audit.why))
-    found = ", ".join(f"{number:,} {severity}" for severity, number in audit.findings.items()) or "none"
     since = f" Since last time: {_since(audit)}." if audit.change else ""
-    return f"Findings: {found}.{since}"
+    return f"Findings: {audit.found}.{since}"
 
 
 def _since(audit: WatchedAudit) -> str:
     assert audit.change  # noqa: S101 - what it is called for
     new = ", ".join(f"{number:,} {severity}" for severity, number in audit.change.new_findings.items())
-    return "; ".join(filter(None, (f"new {new}" if new else "", audit.change.words))) or "nothing changed"
+    return "; ".join(filter(None, (f"new {new}" if new else "", audit.change.words))) or audit.unchanged

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from auditor.delivery.inert import inert, permission
-from auditor.model.drift import Act, Drift, GrantChange
+from auditor.model.drift import Act, AppChange, Drift, FindingChange, GrantChange
 from auditor.model.outcome import Decision, Severity
 from auditor.model.text import count, listed, moment, visible
-from auditor.model.watch import Watch, WatchedAudit
+from auditor.model.watch import CAME, WENT, Watch, WatchedAudit, missed
 
 TITLE = 80
 """Characters of a title at most."""
@@ -20,8 +20,8 @@ BODY = 1_800
 _WHY = 300
 """Characters of a reason at most."""
 _PATH = 300
-_CAME = ("added", "granted-again", "widened")
-_WENT = ("removed", "narrowed")
+_NOTES = 2
+"""Remarks on the comparison at most: other rules or another policy than before."""
 _FIRST: tuple[Decision, ...] = ("revoke", "replace", "revoke-after", "ask", "keep-and-scope", "keep")
 """Decisions on what came, the worst first."""
 
@@ -56,12 +56,13 @@ def digest(told: Sequence[Told], *, exit_code: int, where: str, names: bool) -> 
     audits = [audit for audit, _ in told]
     new = _new(audits)
     bad = [audit for audit in audits if audit.state != "complete"]
+    lost = any(audit.change.missed for audit in audits if audit.change)
     lines = [line for *_, line in sorted(_ranked(told, names=names))]
     tail = f"Exit code {exit_code}. Report: {_path(where)}"
     return Digest(
         title=_title(audits, new),
         body=_body(lines or ["Nothing changed."], tail),
-        tone="failure" if bad else "warning" if new else "info",
+        tone="failure" if bad else "warning" if new or lost else "info",
     )
 
 
@@ -72,21 +73,35 @@ def digest_of_error(words: str, *, exit_code: int, names: bool) -> Digest:
 
 
 def _title(audits: Sequence[WatchedAudit], new: dict[Severity, int]) -> str:
-    failed = sum(audit.state == "failed" for audit in audits)
-    incomplete = sum(audit.state == "incomplete" for audit in audits)
-    came, went = (sum(getattr(a.change, name) for a in audits if a.change) for name in ("granted", "gone"))
-    parts = [
-        *([f"{failed} failed"] if failed else []),
-        *([f"{incomplete} INCOMPLETE"] if incomplete else []),
-        *([f"{count(sum(new.values()), 'new finding')}, worst {next(iter(new))}"] if new else []),
-        *([f"{came} came"] if came else []),
-        *([f"{went} went"] if went else []),
-    ]
-    changed = any(audit.change and not audit.change.none for audit in audits)
-    begun = any(audit.begun for audit in audits)
-    rest = "changes" if changed else "watching has begun" if begun else "nothing changed"
-    title = f"entra-audit: {', '.join(parts) or rest}"
+    changes = [audit.change for audit in audits if audit.change]
+    came, may_have_come, went, may_have_gone, lost = (
+        sum(getattr(change, name) for change in changes)
+        for name in ("granted", "maybe_granted", "gone", "maybe_gone", "missed")
+    )
+    found = sum(new.values())
+    counted = (
+        (sum(audit.state == "failed" for audit in audits), "failed"),
+        (sum(audit.state == "incomplete" for audit in audits), "INCOMPLETE"),
+        (lost, "lost that should stay"),
+        (found, f"new {'finding' if found == 1 else 'findings'}, worst {next(iter(new), '')}"),
+        (came - may_have_come, "came"),
+        (went - may_have_gone, "went"),
+        (may_have_come, "may have come"),
+        (may_have_gone, "may have gone"),
+    )
+    parts = [f"{number:,} {what}" for number, what in counted if number]
+    title = f"entra-audit: {', '.join(parts) or _nothing(audits)}"
     return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
+
+
+def _nothing(audits: Sequence[WatchedAudit]) -> str:
+    """Return the title's words where there is nothing to count; what was not compared is not called unchanged."""
+    if any(audit.change and not audit.change.none for audit in audits):
+        return "changes"
+    if any(audit.begun for audit in audits):
+        return "watching has begun"
+    compared = [audit.change is not None for audit in audits]
+    return "nothing changed" if all(compared) else "not all could be compared" if any(compared) else "not compared"
 
 
 def _new(audits: Iterable[WatchedAudit]) -> dict[Severity, int]:
@@ -119,16 +134,19 @@ def _ranked(told: Sequence[Told], *, names: bool) -> Iterator[Ranked]:
         name = f"{audit.tenant} ({inert(audit.app_title, names=names)})"
         if audit.state == "failed":
             yield 0, 0, place, f"FAILED {name}: {inert(' '.join(audit.why), names=names, longest=_WHY)}"
-        elif audit.state == "incomplete":
+            continue
+        if audit.state == "incomplete":
             more = f" and {count(len(audit.why) - 1, 'more reason')}" if len(audit.why) > 1 else ""
             why = inert("".join(audit.why[:1]), names=names, longest=_WHY)
             yield 1, 0, place, f"INCOMPLETE {name}: {why}{more}"
-        if audit.begun:
-            found = ", ".join(f"{number:,} {severity}" for severity, number in audit.findings.items()) or "none"
-            yield 6, 0, place, f"{name}: watching has begun. Findings: {found}."
-        if audit.change and not audit.change.none:
+        if audit.change is None:
+            what = "watching has begun" if audit.begun else "nothing to compare with"
+            yield 9, 0, place, f"{name}: {what}. Findings: {audit.found}."
+        elif not audit.change.none:
             yield 2, 0, place, f"{name}: {_changed(audit)}"
-        if drift:
+        if drift and not drift.empty:
+            for note in drift.notes[:_NOTES]:
+                yield 2, 1, place, f"{audit.tenant}: {inert(note, names=names, longest=_WHY)}"
             yield from _details(drift, place, audit.tenant, names=names)
 
 
@@ -139,31 +157,50 @@ def _changed(audit: WatchedAudit) -> str:
 
 
 def _details(drift: Drift, place: int, tenant: str, *, names: bool) -> Iterator[Ranked]:
-    def shown(text: str) -> str:
-        return inert(text, names=names)
-
     for found in drift.findings:
         if found.what in ("new", "returned"):
-            what = f", {permission(found.permission, names=names)}" if found.permission else ""
-            line = f"{tenant}: {found.what}, {found.severity}: {shown(found.title)} ({shown(found.app_name)}{what})"
-            yield 3, Severity(found.severity).rank, place, line
+            yield 4, Severity(found.severity).rank, place, f"{tenant}: {_finding(found, names=names)}"
     for change in drift.grants:
-        if change.what in _CAME:
+        shown = _grant(change, names=names)
+        if change.what in CAME:
             decision = change.decision if change.decision in get_args(Decision) else ""
             rank = _FIRST.index(decision) if decision else 0
-            yield 4, rank, place, f"{tenant}: came: {_grant(change, names=names)}{f', {decision}' if decision else ''}"
-        elif change.what in _WENT:
-            yield 5, 0, place, f"{tenant}: went: {_grant(change, names=names)}"
+            yield 5, rank, place, f"{tenant}: {_may(change, 'came')}: {shown}{f', {decision}' if decision else ''}"
+        elif missed(change):
+            yield 3, 0, place, f"{tenant}: went: {shown}. It was to stay: meetings that need it may fail"
+        elif change.what in WENT:
+            yield 7, 0, place, f"{tenant}: {_may(change, 'went')}: {shown}"
+    for app in drift.apps:
+        yield 6, 0, place, f"{tenant}: {_app(app, names=names)}"
+    for waiver in drift.waivers:
+        about = ", ".join(inert(part, names=names) for part in (waiver.rule, waiver.app, waiver.permission) if part)
+        yield 8, 0, place, f"{tenant}: waiver {waiver.what}: {about}"
+
+
+def _may(change: GrantChange, word: str) -> str:
+    """Return the word for a change, or one that leaves it open where a side was not read to the end."""
+    return word if change.certain else {"came": "may have come", "went": "may have gone"}[word]
+
+
+def _finding(found: FindingChange, *, names: bool) -> str:
+    what = f", {permission(found.permission, names=names)}" if found.permission else ""
+    of = f"{inert(found.title, names=names)} ({inert(found.app_name, names=names)}{what})"
+    unsure = "" if found.certain else ", not certain: it may have been open before"
+    return f"{found.what}, {found.severity}: {of}{unsure}"
+
+
+def _app(change: AppChange, *, names: bool) -> str:
+    unsure = "" if change.certain else ", not certain"
+    of = inert(change.app_name, names=names)
+    return f"app {of}: {inert(change.what, names=names)}{_who(change.acts, names=names)}{unsure}"
 
 
 def _grant(change: GrantChange, *, names: bool) -> str:
     grant = change.after or change.before
     assert grant  # noqa: S101 - a change is of something
     how = "" if change.what in ("added", "removed") else f" ({change.what.replace('-', ' ')})"
-    unsure = "" if change.certain else ", not certain"
-    kind = f" ({grant.kind})"
     value = permission(grant.permission, names=names)
-    return f"{value}{kind} of {inert(grant.app_name, names=names)}{how}{_who(change.acts, names=names)}{unsure}"
+    return f"{value} ({grant.kind}) of {inert(grant.app_name, names=names)}{how}{_who(change.acts, names=names)}"
 
 
 def _who(acts: Sequence[Act], *, names: bool) -> str:

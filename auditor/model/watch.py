@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from auditor.model.drift import GrantChange, GrantDrift
 from auditor.model.history import HistoryHead
 from auditor.model.outcome import Decision, Severity
 from auditor.model.text import count, listed
@@ -16,6 +17,14 @@ VERSION = 1
 
 State = Literal["complete", "incomplete", "failed"]
 """`failed`: there is no audit, and `why` says so."""
+CAME: tuple[GrantDrift, ...] = ("added", "granted-again", "widened")
+WENT: tuple[GrantDrift, ...] = ("removed", "narrowed")
+
+
+def missed(change: GrantChange) -> bool:
+    """Tell whether a permission went for certain that was to stay: what needs it may fail."""
+    went = change.what in WENT and change.certain and change.decision.startswith("keep")
+    return went and not (change.before and change.before.default_access)
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -25,9 +34,17 @@ class Change(Struct, frozen=True, kw_only=True):
     """Permissions that came, came again or were widened."""
     gone: int
     """Permissions that went or were narrowed."""
+    maybe_granted: int
+    """Of `granted`: those that may have been there before, as the earlier run did not read them all."""
+    maybe_gone: int
+    """Of `gone`: those that may be there still, as this run did not read them all."""
+    missed: int
+    """Of `gone`: those that went for certain though they were to stay."""
     judged_anew: int
     apps: int
     """Apps that came, went or changed otherwise."""
+    uncertain: int
+    """Of `apps` and `new_findings`: those that rest on what a run did not read or judge."""
     new_findings: dict[Severity, int]
     """New ones and returned ones."""
     closed_findings: int
@@ -47,10 +64,17 @@ class Change(Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """What changed, new findings left out: `2 permissions came and 1 permission went; 1 change of apps`."""
         moved = [
-            *([f"{count(self.granted, 'permission')} came"] if self.granted else []),
-            *([f"{count(self.gone, 'permission')} went"] if self.gone else []),
-            *([f"{count(self.judged_anew, 'permission')} judged anew"] if self.judged_anew else []),
+            f"{count(number, 'permission')} {what}"
+            for number, what in (
+                (self.granted - self.maybe_granted, "came"),
+                (self.maybe_granted, "may have come"),
+                (self.gone - self.maybe_gone, "went"),
+                (self.maybe_gone, "may have gone"),
+                (self.judged_anew, "judged anew"),
+            )
+            if number
         ]
+        missed = [f"{self.missed:,} of them to stay, so meetings may fail"] if self.missed else []
         others = (
             (self.closed_findings, "finding", "closed"),
             (self.waived_findings, "finding", "waived"),
@@ -59,7 +83,9 @@ class Change(Struct, frozen=True, kw_only=True):
             (self.waivers, "change", "of waivers"),
         )
         told = [f"{count(number, noun)} {what}" for number, noun, what in others if number]
-        return "; ".join([*([listed(moved)] if moved else []), *told])
+        if self.uncertain:
+            told.append(f"{self.uncertain:,} of the new findings and changes of apps not certain")
+        return "; ".join([*([listed(moved)] if moved else []), *missed, *told])
 
 
 class WatchedAudit(Struct, frozen=True, kw_only=True):
@@ -90,6 +116,17 @@ class WatchedAudit(Struct, frozen=True, kw_only=True):
     """None without a history, or where it failed."""
     report: str = ""
     """Path of its report, or of the folder where there is no HTML, relative to watch.json; empty where it failed."""
+
+    @property
+    def found(self) -> str:
+        """The findings by severity: `2 high, 1 low`; none of an incomplete audit is none in what was read."""
+        none = "none" if self.state == "complete" else "none in what was read"
+        return ", ".join(f"{number:,} {severity}" for severity, number in self.findings.items()) or none
+
+    @property
+    def unchanged(self) -> str:
+        """The words where nothing changed."""
+        return "nothing changed" if self.state == "complete" else "nothing changed in what was read"
 
     @property
     def begun(self) -> bool:

@@ -14,11 +14,12 @@ from auditor.reporters.environment import rendered
 
 COLUMNS = (
     "tenant", "app", "state", "exit_code", "tenant_id", "tenant_name", "taken_at", *get_args(Decision),
-    *(severity.value for severity in Severity), "compared", "new_findings", "granted", "gone", "run", "head", "report",
+    *(severity.value for severity in Severity), "compared", "new_findings", "granted", "maybe_granted",
+    "gone", "maybe_gone", "missed", "uncertain", "run", "head", "report",
     "why",
 )  # fmt: skip
-"""Of watch.csv. `new_findings`, `granted` and `gone` are empty where nothing was compared, and the counts where the
-tenant failed."""
+"""Of watch.csv. What changed is empty where nothing was compared, and the counts where the tenant failed."""
+_CHANGED = ("granted", "maybe_granted", "gone", "maybe_gone", "missed", "uncertain")
 
 
 def watch_files(watch: Watch) -> dict[str, bytes]:
@@ -55,8 +56,7 @@ def _row(audit: WatchedAudit) -> dict[str, object]:
         **{severity.value: audit.findings.get(severity, 0) if read else None for severity in Severity},
         "compared": change is not None,
         "new_findings": sum(change.new_findings.values()) if change else None,
-        "granted": change.granted if change else None,
-        "gone": change.gone if change else None,
+        **{name: getattr(change, name) if change else None for name in _CHANGED},
         "run": history.number if history else None,
         "head": history.sha256 if history else "",
         "why": audit.why,

@@ -8,7 +8,7 @@ from auditor.errors import ExitCode
 from auditor.knowledge.profile import AppProfile
 from auditor.model.drift import Drift
 from auditor.model.outcome import AuditResult, Finding, Severity, tally
-from auditor.model.watch import Change, WatchedAudit
+from auditor.model.watch import CAME, WENT, Change, WatchedAudit, missed
 
 
 def audited(tenant: str, result: AuditResult, *, code: int, report: str) -> WatchedAudit:
@@ -46,14 +46,19 @@ def failed(tenant: str, profile: AppProfile, why: str) -> WatchedAudit:
 
 
 def _change(drift: Drift) -> Change:
-    grants = Counter(change.what for change in drift.grants)
+    came, went = ([change for change in drift.grants if change.what in words] for words in (CAME, WENT))
+    opened = [change for change in drift.findings if change.what in ("new", "returned")]
     findings = Counter(change.what for change in drift.findings)
-    new = Counter(change.severity for change in drift.findings if change.what in ("new", "returned"))
+    new = Counter(change.severity for change in opened)
     return Change(
-        granted=grants["added"] + grants["granted-again"] + grants["widened"],
-        gone=grants["removed"] + grants["narrowed"],
-        judged_anew=grants["judged-anew"],
+        granted=len(came),
+        gone=len(went),
+        maybe_granted=sum(not change.certain for change in came),
+        maybe_gone=sum(not change.certain for change in went),
+        missed=sum(map(missed, went)),
+        judged_anew=sum(change.what == "judged-anew" for change in drift.grants),
         apps=len(drift.apps),
+        uncertain=sum(not change.certain for change in drift.apps) + sum(not change.certain for change in opened),
         new_findings={severity: new[severity] for severity in Severity if new[severity]},
         closed_findings=findings["closed"],
         waived_findings=findings["waived"],

@@ -16,6 +16,7 @@ from auditor.simulator.fault import Fault
 from auditor.simulator.graph import LOG
 from auditor.simulator.server import serve
 from auditor.sources.snapshot_file import encode
+from auditor.workflow.guarded import held
 from tests.canary import leaks, written
 from tests.cli.conftest import Ran, Run
 from tests.delivery.receiver import TOKEN, Receiver, receiver
@@ -233,7 +234,7 @@ def test_a_chat_hears_of_changes_and_failures_and_of_nothing_else(
     assert code == 1
     assert "1 came" in changed["title"]
     assert "a: came: Mail.Read (application) of Zoom" in changed["message"]
-    assert f"Exit code 1. Report: {Path('all') / 'watch.html'}" in changed["message"]
+    assert f"Exit code 1. Report: {tmp_path / 'all' / 'watch.html'}" in changed["message"]
     assert watched("Mail.Read") == (1, [])
     code, [failed] = watched("Mail.Read", failing=True)
     assert code == 3
@@ -256,11 +257,12 @@ def test_a_channel_that_fails_changes_nothing_of_the_result(
     alone = quiet(run, tmp_path, "--history", "one.db")
     with receiver(status=500) as broken, receiver() as good:
         monkeypatch.setenv("ENTRA_AUDIT_NOTIFY", f"{broken.address}\nnosuch://{TOKEN}\n{good.address}")
-        ran = quiet(run, tmp_path, "-vv", "--history", "two.db")
+        ran = quiet(run, tmp_path, "-vv", "--history", "two.db", "--log", "log")
     assert (ran.code, ran.out) == (alone.code, alone.out)
     assert "Notification channel 1 (json) was not told: " in ran.err
     assert "Notification channel 2 (nosuch) was not told: " in ran.err
     assert "The result stands." in ran.err
+    assert "Notification channel 2 (nosuch) was not told: " in (tmp_path / "log").read_text()
     assert len(good.messages) == 1
     texts = [("out", ran.out.encode()), ("err", ran.err.encode()), *written(tmp_path)]
     assert leaks({"token": TOKEN}, texts) == []
@@ -288,7 +290,8 @@ def test_a_quiet_run_is_told_where_the_team_asks_for_it(run: Run, tmp_path: Path
     assert chat.messages == []
     (tmp_path / "c.yaml").write_text("notify: {unchanged: true}\n")
     assert "Without a history" not in quiet(run, tmp_path, "--config", "c.yaml").err
-    assert [message["title"] for message in chat.messages] == ["entra-audit: nothing changed"]
+    assert [message["title"] for message in chat.messages] == ["entra-audit: not compared"]
+    assert "nothing to compare with. Findings: 1 info." in chat.messages[0]["message"]
 
 
 def test_a_watch_that_comes_to_no_report_is_told(run: Run, tmp_path: Path, chat: Receiver) -> None:
@@ -300,3 +303,14 @@ def test_a_watch_that_comes_to_no_report_is_told(run: Run, tmp_path: Path, chat:
     assert message["title"] == "entra-audit: the watch failed"
     assert "Nothing says where this tenant is read" in message["message"]
     assert message["message"].endswith("Exit code 2.")
+
+
+def test_a_watch_that_could_not_even_begin_is_told(run: Run, tmp_path: Path, chat: Receiver) -> None:
+    """A run that hangs holds the lock, and a folder becomes a file: each later run is refused, and somebody hears."""
+    with held(tmp_path / "all" / ".entra-audit.lock"):
+        assert quiet(run, tmp_path).code == 2
+    (tmp_path / "file").touch()
+    assert quiet(run, tmp_path, "--out", "file").code == 2
+    assert [message["title"] for message in chat.messages] == ["entra-audit: the watch failed"] * 2
+    assert "Another run is under way" in chat.messages[0]["message"]
+    assert "A file stands where the folder should be" in chat.messages[1]["message"]

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.delivery.digest import BODY, TITLE, Digest, digest, digest_of_error, worth_telling
-from auditor.model.drift import Act, Drift, FindingChange, GrantChange
+from auditor.model.drift import Act, AppChange, Drift, FindingChange, GrantChange, WaiverChange
 from auditor.model.grant import Grant
 from auditor.model.history import HistoryHead
 from auditor.model.outcome import Severity
@@ -67,6 +67,10 @@ DRIFT = Drift(
 CHANGE = Change(
     granted=1,
     gone=1,
+    maybe_granted=0,
+    maybe_gone=0,
+    missed=0,
+    uncertain=0,
     judged_anew=0,
     apps=0,
     new_findings={Severity.HIGH: 1, Severity.LOW: 1},
@@ -113,6 +117,7 @@ def test_the_worst_comes_first() -> None:
         "contoso: new, low: No owner (Zoom Calendar)",
         "contoso: came: Mail.Read (application) of Zoom Calendar on 20 Nov 2026 09\ua78914 UTC, revoke",
         "contoso: went: Calendars.Read (application) of Zoom Calendar",
+        "northwind (Zoom): nothing to compare with. Findings: none in what was read.",
         "contoso (Zoom): watching has begun. Findings: 2 high.",
         "",
         "Exit code 3. Report: out/w.html",
@@ -120,6 +125,74 @@ def test_the_worst_comes_first() -> None:
     assert found.tone == "failure"
     assert made(GOOD).tone == "warning"
     assert made(replace(GOOD, change=QUIET), drift=None).body.startswith("Nothing changed.")
+
+
+def test_what_is_not_certain_is_not_said_as_if_it_were() -> None:
+    """A permission that only was not read has not gone, in the title neither; a finding may have been open before."""
+    unsure = replace(
+        DRIFT,
+        grants=(replace(CAME, certain=False), replace(WENT, certain=False, decision="keep")),
+        findings=(replace(NEW, certain=False),),
+        apps=(AppChange(app_id=APP, service_principal_id=APP, app_name="Zoom", what="owners", certain=False),),
+    )
+    change = replace(CHANGE, maybe_granted=1, maybe_gone=1, apps=1, uncertain=2, new_findings={Severity.HIGH: 1})
+    found = made(replace(PARTIAL, change=change), drift=unsure)
+    assert found.title == "entra-audit: 1 INCOMPLETE, 1 new finding, worst high, 1 may have come, 1 may ha…"
+    assert found.body.splitlines()[1:-2] == [
+        (
+            "northwind (Zoom): new findings: 1 high; 1 permission may have come and 1 permission may have gone; "
+            "1 change of apps; 2 of the new findings and changes of apps not certain"
+        ),
+        (
+            "northwind: new, high: Outside the policy (Zoom Calendar, Mail.Read), "
+            "not certain: it may have been open before"
+        ),
+        "northwind: may have come: Mail.Read (application) of Zoom Calendar on 20 Nov 2026 09\ua78914 UTC, revoke",
+        "northwind: app Zoom: owners, not certain",
+        "northwind: may have gone: Calendars.Read (application) of Zoom Calendar",
+    ]
+
+
+def test_a_permission_that_was_to_stay_and_went_is_told_before_new_findings() -> None:
+    """Meetings may fail on it; so may a chat that hears of nothing else."""
+    drift = replace(DRIFT, grants=(CAME, replace(WENT, decision="keep-and-scope")))
+    found = made(replace(GOOD, change=replace(CHANGE, missed=1)), drift=drift)
+    assert found.title.startswith("entra-audit: 1 lost that should stay, 2 new findings")
+    assert found.body.splitlines()[:2] == [
+        (
+            "contoso (Zoom): new findings: 1 high and 1 low; 1 permission came and 1 permission went; "
+            "1 of them to stay, so meetings may fail"
+        ),
+        "contoso: went: Calendars.Read (application) of Zoom Calendar. It was to stay: meetings that need it may fail",
+    ]
+    lost = replace(QUIET, gone=1, missed=1)
+    assert (
+        made(replace(GOOD, change=lost), drift=replace(drift, grants=drift.grants[1:], findings=())).tone == "warning"
+    )
+
+
+def test_why_it_is_judged_otherwise_is_told() -> None:
+    """Other rules make new findings in a tenant where nothing changed; a lapsed waiver does too."""
+    waiver = WaiverChange(
+        what="lapsed", rule="outside-policy", app="zoom", permission="Mail.Read", owner="d", expires="2026-11-20"
+    )
+    drift = replace(DRIFT, grants=(), findings=(), waivers=(waiver,), notes=("The rules are not the same.",) * 3)
+    found = made(replace(GOOD, change=replace(QUIET, waivers=1)), drift=drift)
+    assert found.body.splitlines()[1:-2] == [
+        "contoso: The rules are not the same.",
+        "contoso: The rules are not the same.",
+        "contoso: waiver lapsed: outside-policy, zoom, Mail․Read",
+    ]
+
+
+def test_what_was_not_compared_is_not_called_unchanged() -> None:
+    """In the title; and the text says of which tenant."""
+    quiet, unknown = replace(GOOD, change=QUIET), replace(GOOD, tenant="fabrikam", change=None)
+    assert made(quiet, drift=None).title == "entra-audit: nothing changed"
+    found = made(quiet, unknown, drift=None)
+    assert found.title == "entra-audit: not all could be compared"
+    assert found.body.startswith("fabrikam (Zoom): nothing to compare with.")
+    assert made(unknown, drift=None).title == "entra-audit: not compared"
 
 
 def test_people_are_named_only_if_told() -> None:
@@ -162,6 +235,11 @@ def test_no_word_of_a_tenant_comes_alive(family: str) -> None:
             DRIFT,
             grants=(replace(CAME, after=grant, acts=(act,)), replace(WENT, before=grant)),
             findings=(replace(NEW, app_name=text, title=text, permission=text),),
+            apps=(
+                AppChange(app_id=APP, service_principal_id=APP, app_name=text, what=text, certain=True, acts=(act,)),
+            ),
+            waivers=(WaiverChange(what="lapsed", rule=text, app=text, permission=text, owner=text, expires=text),),
+            notes=(text,),
         )
         audits = (replace(GOOD, tenant_name=text, app_title=text), replace(FAILED, why=(text,), app_title=text))
         for names in (False, True):
@@ -169,7 +247,9 @@ def test_no_word_of_a_tenant_comes_alive(family: str) -> None:
             assert len(found.body) <= BODY
             assert not re.search(r"[<>&@*_~`|\[\]\\#]|://|\.\w", found.body.replace("out/w.html", "")), text
             assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]", found.body)
-            assert len(found.body.splitlines()) == 7
+            ours = re.compile(r"FAILED fabrikam |contoso[: ]|and \d more lines?: |Exit code |$")
+            assert all(ours.match(line) for line in found.body.splitlines()), text
+            assert found.body.count("\n") == 9 or "more line" in found.body
             assert found.body.encode()
             assert found.title == "entra-audit: 1 failed, 2 new findings, worst high, 1 came, 1 went"
 
