@@ -95,14 +95,16 @@ def _watch(context: click.Context, values: dict[str, Any], log_file: Path | None
     from auditor.workflow.notifying import tell, whom
 
     to = whom(values["notify_file"], os.environ)
-    watched, configuration = _watched(context, values, told=bool(to))
+    watched, configuration = _watched(context, values, log_file, told=bool(to))
     print_watch(watched.watch, watched.paths, Console())
     page = values["out"].absolute() / "watch.html"
     _complain(tell(watched, to, configuration.notify, where=str(page)), log_file)
     return watched.watch.exit_code
 
 
-def _watched(context: click.Context, values: dict[str, Any], *, told: bool) -> tuple[Watched, Configuration]:
+def _watched(
+    context: click.Context, values: dict[str, Any], log_file: Path | None, *, told: bool
+) -> tuple[Watched, Configuration]:
     """Return the finished watch and the configuration; `told`: somebody is told of it.
 
     Raises:
@@ -110,6 +112,7 @@ def _watched(context: click.Context, values: dict[str, Any], *, told: bool) -> t
     """
     from auditor.cli.progress import progress
     from auditor.cli.watch_summary import tell_end
+    from auditor.workflow.guarded import log
     from auditor.workflow.watch import Reading, Wanted, watch
 
     formats, named = choose_formats(values["formats"]), choose_history(values)
@@ -134,7 +137,7 @@ def _watched(context: click.Context, values: dict[str, Any], *, told: bool) -> t
             taken_at=chosen.taken_at,
             progress=show,
         )
-        return watch(tenants, wanted, reading, told=tell_end), configuration
+        return watch(tenants, wanted, reading, told=lambda audit: log(log_file, tell_end(audit))), configuration
 
 
 def _complain(failures: Sequence[str], log_file: Path | None) -> None:

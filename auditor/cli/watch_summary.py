@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 _STYLES = {"complete": "green", "incomplete": "bold yellow", "failed": "bold red"}
 
 
-def tell_end(audit: WatchedAudit) -> None:
-    """Say on stderr that an audit ended, and why it failed."""
+def tell_end(audit: WatchedAudit) -> str:
+    """Say on stderr that an audit ended, and why it failed; return what was said."""
     why = f": {prose(' '.join(audit.why))}" if audit.state == "failed" else ""
-    click.echo(f"{audit.tenant}, {audit.app}: {audit.state}{why}", err=True)
+    said = f"{audit.tenant}, {audit.app}: {audit.state}{why}"
+    click.echo(said, err=True)
+    return said
 
 
 def print_watch(watch: Watch, paths: Sequence[Path], console: Console) -> None:

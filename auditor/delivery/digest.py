@@ -20,8 +20,6 @@ BODY = 1_800
 _WHY = 300
 """Characters of a reason at most."""
 _PATH = 300
-_NOTES = 2
-"""Remarks on the comparison at most: other rules or another policy than before."""
 _FIRST: tuple[Decision, ...] = ("revoke", "replace", "revoke-after", "ask", "keep-and-scope", "keep")
 """Decisions on what came, the worst first."""
 
@@ -82,7 +80,7 @@ def _title(audits: Sequence[WatchedAudit], new: dict[Severity, int]) -> str:
     counted = (
         (sum(audit.state == "failed" for audit in audits), "failed"),
         (sum(audit.state == "incomplete" for audit in audits), "INCOMPLETE"),
-        (lost, "lost that should stay"),
+        (lost, "lost unplanned"),
         (found, f"new {'finding' if found == 1 else 'findings'}, worst {next(iter(new), '')}"),
         (came - may_have_come, "came"),
         (went - may_have_gone, "went"),
@@ -145,7 +143,7 @@ def _ranked(told: Sequence[Told], *, names: bool) -> Iterator[Ranked]:
         elif not audit.change.none:
             yield 2, 0, place, f"{name}: {_changed(audit)}"
         if drift and not drift.empty:
-            for note in drift.notes[:_NOTES]:
+            for note in drift.notes[:1]:  # What concerns everything comes first: other rules, another policy.
                 yield 2, 1, place, f"{audit.tenant}: {inert(note, names=names, longest=_WHY)}"
             yield from _details(drift, place, audit.tenant, names=names)
 
@@ -167,7 +165,8 @@ def _details(drift: Drift, place: int, tenant: str, *, names: bool) -> Iterator[
             rank = _FIRST.index(decision) if decision else 0
             yield 5, rank, place, f"{tenant}: {_may(change, 'came')}: {shown}{f', {decision}' if decision else ''}"
         elif missed(change):
-            yield 3, 0, place, f"{tenant}: went: {shown}. It was to stay: meetings that need it may fail"
+            why = "Nobody had decided to take it" if change.decision == "ask" else "It was to stay"
+            yield 3, 0, place, f"{tenant}: went: {shown}. {why}: meetings that need it may fail"
         elif change.what in WENT:
             yield 7, 0, place, f"{tenant}: {_may(change, 'went')}: {shown}"
     for app in drift.apps:

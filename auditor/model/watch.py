@@ -22,8 +22,8 @@ WENT: tuple[GrantDrift, ...] = ("removed", "narrowed")
 
 
 def missed(change: GrantChange) -> bool:
-    """Tell whether a permission went for certain that was to stay: what needs it may fail."""
-    went = change.what in WENT and change.certain and change.decision.startswith("keep")
+    """Tell whether a permission went for certain that nobody had decided to take: what needs it may fail."""
+    went = change.what in WENT and change.certain and change.decision in ("keep", "keep-and-scope", "ask")
     return went and not (change.before and change.before.default_access)
 
 
@@ -39,7 +39,7 @@ class Change(Struct, frozen=True, kw_only=True):
     maybe_gone: int
     """Of `gone`: those that may be there still, as this run did not read them all."""
     missed: int
-    """Of `gone`: those that went for certain though they were to stay."""
+    """Of `gone`: those that went for certain though nobody had decided to take them."""
     judged_anew: int
     apps: int
     """Apps that came, went or changed otherwise."""
@@ -74,7 +74,7 @@ class Change(Struct, frozen=True, kw_only=True):
             )
             if number
         ]
-        missed = [f"{self.missed:,} of them to stay, so meetings may fail"] if self.missed else []
+        missed = [f"{self.missed:,} of them without a decision to take it, so meetings may fail"] if self.missed else []
         others = (
             (self.closed_findings, "finding", "closed"),
             (self.waived_findings, "finding", "waived"),

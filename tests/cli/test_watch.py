@@ -63,8 +63,9 @@ def test_each_tenant_of_the_configuration_is_audited_as_its_own(
 ) -> None:
     """One fails: exit 3, the other's report is there, stderr says why; the result alone stands on stdout."""
     with served(monkeypatch, *both(failing=True)):
-        ran = run("watch", "--config", configured(tmp_path), "--out", "all", *QUICK)
+        ran = run("watch", "--config", configured(tmp_path), "--out", "all", "--log", "log", *QUICK)
     assert ran.code == 3, ran.err
+    assert "b, zoom: failed: Microsoft Graph does not take the token" in (tmp_path / "log").read_text()
     assert "2 audits, 1 failed, exit code 3" in ran.out
     assert "INCOMPLETE: what is missing is not known to be fine." in ran.out
     assert "b, Zoom: failed. Microsoft Graph does not take the token" in ran.out

@@ -157,14 +157,16 @@ def test_a_permission_that_was_to_stay_and_went_is_told_before_new_findings() ->
     """Meetings may fail on it; so may a chat that hears of nothing else."""
     drift = replace(DRIFT, grants=(CAME, replace(WENT, decision="keep-and-scope")))
     found = made(replace(GOOD, change=replace(CHANGE, missed=1)), drift=drift)
-    assert found.title.startswith("entra-audit: 1 lost that should stay, 2 new findings")
+    assert found.title.startswith("entra-audit: 1 lost unplanned, 2 new findings")
     assert found.body.splitlines()[:2] == [
         (
             "contoso (Zoom): new findings: 1 high and 1 low; 1 permission came and 1 permission went; "
-            "1 of them to stay, so meetings may fail"
+            "1 of them without a decision to take it, so meetings may fail"
         ),
         "contoso: went: Calendars.Read (application) of Zoom Calendar. It was to stay: meetings that need it may fail",
     ]
+    asked = made(GOOD, drift=replace(drift, grants=(replace(WENT, decision="ask"),)))
+    assert "Nobody had decided to take it: meetings that need it may fail" in asked.body
     lost = replace(QUIET, gone=1, missed=1)
     assert (
         made(replace(GOOD, change=lost), drift=replace(drift, grants=drift.grants[1:], findings=())).tone == "warning"
@@ -179,7 +181,6 @@ def test_why_it_is_judged_otherwise_is_told() -> None:
     drift = replace(DRIFT, grants=(), findings=(), waivers=(waiver,), notes=("The rules are not the same.",) * 3)
     found = made(replace(GOOD, change=replace(QUIET, waivers=1)), drift=drift)
     assert found.body.splitlines()[1:-2] == [
-        "contoso: The rules are not the same.",
         "contoso: The rules are not the same.",
         "contoso: waiver lapsed: outside-policy, zoom, Mail․Read",
     ]

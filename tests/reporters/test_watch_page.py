@@ -120,6 +120,14 @@ def test_what_is_not_known_comes_first() -> None:
     assert "Findings none in what was read" in told(replace(WATCH, audits=(FAILED,)))
 
 
+def test_many_reasons_do_not_hide_the_numbers() -> None:
+    """Three each on a line of its own, and how many more stand in the report."""
+    many = replace(PARTIAL, why=tuple(f"Reason {number}." for number in range(1, 8)))
+    said = told(replace(WATCH, audits=(many,)))
+    assert "Reason 1. Reason 2. Reason 3. and 4 more reasons: see its report" in said
+    assert "Reason 4" not in said
+
+
 def test_each_tenant_has_a_row_that_leads_to_its_report() -> None:
     """Numbers where something was read, `not known` where not; a failed tenant has no link, and so no old report."""
     said = told(WATCH)
@@ -144,7 +152,9 @@ def test_the_table_and_the_json_say_the_same() -> None:
     head, good, failed, partial, quiet = rows(files["watch.csv"])
     assert tuple(head) == COLUMNS
     told = dict(zip(head, failed, strict=True))
-    assert {told[name] for name in ("keep", "critical", "new_findings", "run", "taken_at", "report")} == {""}
+    assert {
+        told[name] for name in ("keep", "critical", "new_findings", "maybe_gone", "missed", "run", "taken_at", "report")
+    } == {""}
     assert (told["state"], told["exit_code"], told["compared"]) == ("failed", "3", "false")
     assert dict(zip(head, good, strict=True))["new_findings"] == "2"
     assert dict(zip(head, quiet, strict=True))["new_findings"] == "0"
