@@ -96,6 +96,9 @@ def check(stream: Stream, links: Sequence[Link], head: Head, found: Mapping[str,
         head: where the database says that the chain ends.
         found: name of each stored content to the SHA-256 of what is stored under it; empty where it is unreadable.
     """
+    if not links and not found and head == Head():
+        text = "Its rows do not say in plain text which tenant or profile they are of."
+        return (Fault(stream=stream, number=0, what="entry", text=text),)
     faults, entries = check_links(stream, links, head)
     return (*faults, *_check_contents(stream, entries, found))
 

@@ -26,6 +26,8 @@ class Aged(Struct, frozen=True, kw_only=True):
     """An open finding and since when."""
 
     finding: OpenFinding
+    app_id: str
+    """Of the app that it is about: several apps can have one name."""
     since: datetime
     run: int
     days: int
@@ -51,6 +53,8 @@ class Trend(Struct, frozen=True, kw_only=True):
     runs: tuple[RunSummary, ...]
     """Newest first, at most MOST_RUNS."""
     number: int
+    policies: tuple[str, ...]
+    """By which the runs were judged, the first one first."""
     incomplete: int
     apps: tuple[AppTrend, ...]
     findings: Chart
@@ -91,6 +95,7 @@ def _trend(kept: Sequence[RunSummary]) -> Trend:
         first=runs[0],
         runs=tuple(reversed(runs))[:MOST_RUNS],
         number=len(runs),
+        policies=tuple(dict.fromkeys(run.policy_name for run in runs)),
         incomplete=len(incomplete),
         apps=tuple(_app(key, runs) for key in _apps(runs)),
         findings=chart(moments, [_level(severity, runs) for severity in _LOUD], incomplete),
@@ -145,9 +150,11 @@ def _aged(runs: Sequence[RunSummary]) -> tuple[Aged, ...]:
         there = {one.key: since.get(one.key, run) for one in run.findings if not one.waived}
         since = {key: began for key, began in since.items() if key[1] not in looked_at} | there
     newest = runs[-1]
+    app_ids = {app.service_principal_id: app.app_id for app in newest.apps}
     aged = [
         Aged(
             finding=one,
+            app_id=app_ids.get(one.service_principal_id, ""),
             since=began.taken_at,
             run=began.number,
             days=(newest.taken_at - began.taken_at).days,

@@ -203,6 +203,17 @@ def test_a_cut_end_is_found_by_the_hash_of_an_old_report(kept: Path, run: Run) -
     assert "noted: Entry 3 is gone." in found.out
 
 
+def test_rows_that_no_tenant_can_be_told_of_are_a_fault(kept: Path, run: Run) -> None:
+    """A chain whose rows were given another kind of key is hidden and not sound."""
+    tamper(kept / "runs.db", "UPDATE entra_audit_entries SET tenant_id = CAST(tenant_id AS BLOB)")
+    tamper(kept / "runs.db", "UPDATE entra_audit_heads SET tenant_id = CAST(tenant_id AS BLOB)")
+    tamper(kept / "runs.db", "UPDATE entra_audit_contents SET tenant_id = CAST(tenant_id AS BLOB)")
+    found = run("history", "verify", "--history", "runs.db")
+    assert found.code == 1
+    assert "1 FAULT" in found.out
+    assert "sound" not in found.out
+
+
 @pytest.mark.parametrize("named", [(), ("--tenant", TENANT), ("--tenant", TENANT, "--profile", "zoom")])
 def test_a_history_that_was_emptied_is_found_by_the_hash_of_an_old_report(
     kept: Path, run: Run, named: tuple[str, ...]

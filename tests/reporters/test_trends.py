@@ -146,6 +146,20 @@ def test_a_run_of_other_apps_ends_no_finding() -> None:
     assert "14 days 9 Nov 2026 06:00 UTC run 2" in page
 
 
+def test_another_policy_is_named_so_that_nobody_takes_it_for_a_clean_up() -> None:
+    page = shown(run(1, policy_name="minimal"), run(2, policy_name="own"))
+    assert "judged by several policies: minimal, own" in page
+    assert "several policies" not in shown(run(1), run(2))
+
+
+def test_apps_of_one_name_are_told_apart_by_their_ids() -> None:
+    other = app(app_id="5ab1e000-0000-4000-8000-0000000000a2", service_principal_id="sp2")
+    both = (finding(), finding(service_principal_id="sp2"))
+    page = shown(run(1, apps=(app(), other), findings=both))
+    for app_id in (app().app_id, other.app_id):
+        assert f"Zoom (sample) {app_id} Mail.Read (application)" in page
+
+
 def test_tenants_stand_apart() -> None:
     other = "5ab1e000-0000-4000-8000-00000000fab1"
     page = trends_html([run(1), run(1, tenant_id=other, tenant_name="Fabrikam (sample)"), run(2)]).decode()
