@@ -56,6 +56,7 @@ _OWN = re.compile(
     r"|(configuration|attestations|plan|chain)\.json|journal\.jsonl"
 )
 """The names that a package may have, beside the manifest and its signature."""
+_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 
 Members = Mapping[str, bytes]
 
@@ -92,6 +93,7 @@ class Verified(Struct, frozen=True, kw_only=True):
             (state.get("rules/") == "ok", "that the rules are those of a release"),
             (state.get("reports/") == "ok", "that the reports say what the audit says"),
             (signed or not {PLAN, JOURNAL} & state.keys(), "who wrote plan and journal (give --key)"),
+            ("INCOMPLETE" not in state, "what could not be read: the audit is INCOMPLETE (see ledger.csv)"),
         )
         return tuple(what for known, what in there if not known)
 
@@ -135,9 +137,9 @@ def _manifest(data: bytes) -> Manifest:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"It cannot be read: {error}.") from None
-    if manifest.schema != SCHEMA or manifest.version > VERSION:
-        raise InputError("It is none, or of a newer version of this program.")
-    if to_json(manifest) != data:
+    if manifest.schema != SCHEMA or manifest.version != VERSION:
+        raise InputError("It is none, or of another version of this program.")
+    if to_json(manifest) != data or not _VERSION.fullmatch(manifest.tool_version):
         raise InputError("It is not in the form that this program writes.")
     return manifest
 
@@ -287,7 +289,7 @@ def _told(manifest: Manifest, result: AuditResult) -> Iterator[Check]:
     if manifest.only:
         yield _note("coverage", f"Only these apps were judged: {named(manifest.only)}.")
     if not result.complete:
-        yield _note("coverage", "INCOMPLETE: not everything could be read; see ledger.csv.")
+        yield _note("INCOMPLETE", "Not everything could be read; see ledger.csv.")
 
 
 def _judge(manifest: Manifest, members: Members, folder: Path) -> tuple[AuditResult, Prepared]:

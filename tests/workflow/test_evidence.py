@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from auditor import __version__
 from auditor.engine.rulebook import load_rulebook
 from auditor.errors import InputError
 from auditor.knowledge.data import data_dir, rules_sha256
@@ -380,7 +381,8 @@ def test_a_sealed_package_of_nonsense_is_a_fault_and_no_crash(
 
 def test_the_manifest_has_to_be_readable(whole: bytes, look: Look) -> None:
     held = members(whole)
-    for content in (b"{", b"{}", held[MANIFEST].replace(b'"version":1', b'"version":2'), held[MANIFEST] + b" "):
+    odd = held[MANIFEST].replace(f'"tool_version":"{__version__}"'.encode(), b'"tool_version":"1\\u001b[2J"')
+    for content in (b"{", b"{}", held[MANIFEST].replace(b'"version":1', b'"version":2'), held[MANIFEST] + b" ", odd):
         seen = look(pack({**held, MANIFEST: content}))
         assert seen.manifest is None
         assert faults(seen).keys() == {MANIFEST}

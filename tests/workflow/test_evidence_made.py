@@ -20,6 +20,7 @@ from auditor.model.canonical import sha256, to_gzip, to_json
 from auditor.model.configuration import Configuration
 from auditor.model.history import HistoryHead
 from auditor.model.plan import Begin
+from auditor.model.snapshot import Unavailable
 from auditor.remedy.planning import build_plan
 from auditor.reporters.json import decode_audit
 from auditor.simulator.sample import sample
@@ -129,7 +130,9 @@ def test_an_audit_of_named_apps_is_judged_again_for_these(look: Look, tmp_path: 
     only = frozenset({snapshot.clients[0].service_principal.app_id})
     run = Found(snapshot=snapshot, result=judge(snapshot, own(), only=only)[0])
     path = make_package(run, lambda _: own(), Extras(), only=only, out=tmp_path / "e.zip").path
-    assert not look(path.read_bytes()).faults
+    seen = look(path.read_bytes())
+    assert not seen.faults
+    assert [check.text for check in seen.checks if check.what == "coverage" and "Only these apps" in check.text]
     with pytest.raises(InputError, match="another audit"):
         package(tmp_path, run)
 
@@ -307,6 +310,20 @@ def test_the_ledger_and_the_way_in_say_what_was_not_read(whole: bytes) -> None:
     result = decode_audit(held[AUDIT_JSON], "")
     assert len(held["ledger.csv"].decode().splitlines()) == len(result.ledger) + 1
     told = held["README.txt"].decode()
-    assert ("INCOMPLETE" in told) == (not result.complete)
+    assert result.complete
+    assert "INCOMPLETE" not in told
     assert "evidence verify" in told
     assert sha256(held[SNAPSHOT_JSON]) in told
+
+
+def test_an_incomplete_audit_is_not_verified_as_a_whole(look: Look, tmp_path: Path) -> None:
+    """The way in says it, and the verdict."""
+    first, *others = sample().clients
+    unread = replace(first, app_role_assignments=Unavailable(why="Not allowed.", opens=""))
+    snapshot = replace(sample(), clients=(unread, *others))
+    data = package(tmp_path, Found(snapshot=snapshot, result=judge(snapshot, own())[0])).read_bytes()
+    assert "\nINCOMPLETE: not everything could be read." in members(data)["README.txt"].decode()
+    seen = look(data)
+    assert not seen.faults
+    assert states(seen)["INCOMPLETE"] == "note"
+    assert any("the audit is INCOMPLETE" in what for what in seen.unchecked)
