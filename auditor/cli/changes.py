@@ -20,8 +20,6 @@ _STYLES = {
     "new": "red",
     "returned": "bold red",
     "lapsed": "yellow",
-    "removed": "green",
-    "narrowed": "green",
     "closed": "green",
 }
 

@@ -15,6 +15,7 @@ from auditor.reporters.text import when
 _CAME = ("added", "widened", "granted-again")
 _WENT = ("removed", "narrowed")
 _MOVED = (*_CAME, *_WENT)
+_LOUD = ("new", "returned")
 _LISTED = 5
 """Values of an app that one line names."""
 _ID = 8
@@ -46,14 +47,20 @@ class Group(Struct, frozen=True, kw_only=True):
 
 
 def groups(drift: Drift) -> tuple[Group, ...]:
-    """Return the changes that there are, what is sure first."""
+    """Return the changes that there are, what is sure first, and under each head what is to be looked at first.
+
+    Whoever shows only the first lines then leaves out what came and may stay, and what went as it was to.
+    """
     sure = [change for change in drift.grants if change.certain]
+    came = sorted((one for one in sure if one.what in _CAME), key=_stays)
+    went = sorted((one for one in sure if one.what in _WENT), key=lambda one: not _stays(one))
+    loud = sorted(drift.findings, key=lambda one: one.what not in _LOUD)
     found = (
-        ("Permissions that came", _grants(one for one in sure if one.what in _CAME)),
-        ("Permissions that went", _grants(one for one in sure if one.what in _WENT)),
+        ("Permissions that came", _grants(came)),
+        ("Permissions that went", _grants(went)),
         ("Judged anew", [replace(one, word="") for one in _grants(one for one in sure if one.what not in _MOVED)]),
         ("Apps", [_app(one) for one in drift.apps if one.certain]),
-        ("Findings", _findings(drift.findings)),
+        ("Findings", _findings(loud)),
         ("Waivers", [_waiver(one) for one in drift.waivers]),
         (
             "Perhaps no change: one of the audits did not read it to the end",
@@ -119,11 +126,15 @@ def _about_grant(change: GrantChange) -> Iterator[str]:
         yield f"Decision: {change.decision}{f', was {was}' if was else ''}."
 
 
+def _stays(change: GrantChange) -> bool:
+    return change.decision.startswith("keep")
+
+
 def _missed(change: GrantChange) -> str:
     """Return what the loss of a permission can mean, where nobody had decided to take it."""
     lost = change.certain and not (change.before and change.before.default_access)
-    if lost and change.decision.startswith("keep"):
-        return " It was to stay: meetings and rooms that need it may fail."
+    if lost and _stays(change):
+        return " It was to stay: what needs it, such as meetings, may fail."
     return " Nobody had decided to take it." if lost and change.decision == "ask" else ""
 
 

@@ -13,13 +13,15 @@ import jsonschema
 import pytest
 from msgspec.structs import replace
 
+from auditor.history.drift import Side, drift
 from auditor.knowledge.outline import ScopeOutline
 from auditor.model.directory import GrantEvent
 from auditor.model.snapshot import Complete, Snapshot, Unavailable
+from auditor.reporters.changes import groups
 from auditor.reporters.schema import drift_schema
 from auditor.sources.snapshot_file import encode
 from tests.cli.conftest import Run
-from tests.engine.world import PERSONAL, app, tenant
+from tests.engine.world import PERSONAL, app, judged, team, tenant
 
 BEFORE = tenant(app("Calendars.ReadWrite", "Mail.Read", scopes=(ScopeOutline(scope="User.Read"),)))
 AFTER = tenant(app("Calendars.ReadWrite", "Mail.Send", scopes=(ScopeOutline(scope="User.Read Mail.Read"),)))
@@ -79,7 +81,7 @@ def test_a_permission_that_went_though_it_was_to_stay_is_told_as_a_risk(run: Run
     audited(run, replace(missing, taken_at=missing.taken_at + WEEK), "b")
     words = " ".join(run("diff", "a", "b").out.split())
     assert "Decision: keep" not in words
-    risk = "Decision before: keep. It was to stay: meetings and rooms that need it may fail."
+    risk = "Decision before: keep. It was to stay: what needs it, such as meetings, may fail."
     where = f"Zoom ({PERSONAL[:8]}…) · application · Microsoft Graph"
     assert f"removed Calendars.ReadWrite {where}: {risk}" in words
     assert f"removed Mail.Read {where}: Decision before: revoke-after. " in words
@@ -89,6 +91,20 @@ def test_a_permission_that_went_though_it_was_to_stay_is_told_as_a_risk(run: Run
     words = " ".join(run("diff", "a", "c").out.split())
     assert "Decision before: keep." in words
     assert "may fail" not in words
+
+
+def test_what_is_to_be_looked_at_first_stands_first() -> None:
+    """A list may be cut: new before closed, what came and is not to stay, what went and was to stay."""
+    before = Side(snapshot=BEFORE, result=judged(BEFORE, team()))
+    other = tenant(app("Mail.Send", "User.Read.All", scopes=(ScopeOutline(scope="openid offline_access"),)))
+    after = replace(other, taken_at=other.taken_at + WEEK)
+    told = {one.title: one.changes for one in groups(drift(before, Side(snapshot=after, result=judged(after, team()))))}
+    came = ["Decision: keep" in " ".join(one.details) for one in told["Permissions that came"]]
+    went = ["It was to stay" not in " ".join(one.details) for one in told["Permissions that went"]]
+    old = [one.word not in {"new", "returned"} for one in told["Findings"]]
+    for order in (came, went, old):
+        assert order == sorted(order)
+        assert len(set(order)) == 2
 
 
 def test_it_says_what_changed_with_who_and_when(both: Run) -> None:
