@@ -297,7 +297,10 @@ def _decoded(data: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"What was kept cannot be read: {error}.", advice="Update entra-audit.") from None
+        raise InputError(
+            f"What was kept cannot be read: {error}.",
+            advice="Another version of entra-audit may have kept it: take that one, or keep new runs in another place.",
+        ) from None
 
 
 def _lock(stream: Stream) -> str:

@@ -209,6 +209,7 @@ def test_a_permission_that_is_granted_again_is_not_gone() -> None:
     for outcome in (back, replace(waived, finding=back)):
         [one] = closed(*ROLE, audit=again(outcome))
         assert (one.still_open, one.found_as, one.evaluated) == (True, back.finding_id, True)
+        assert one.kind == "application"
     [gone] = closed(*ROLE, audit=again())
     assert (gone.still_open, gone.found_as, gone.evaluated) == (False, "", True)
 

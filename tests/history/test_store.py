@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import AuditorError, InputError, OutputError, UsageError
 from auditor.history import database
@@ -190,6 +191,13 @@ def test_an_altered_run_is_not_given_out(store: Store) -> None:
         with pytest.raises(AuditorError, match="altered"):
             read(STREAM)
     assert {fault.what for fault in store.check()} == {"content"}
+
+
+def test_what_another_version_kept_leaves_two_ways_to_go_on(store: Store) -> None:
+    with pytest.raises(InputError, match="cannot be read") as error:
+        store.append(STREAM, lambda _: replace(contents(0), result=b'{"schema":"entra-auditor/later"}'))
+    assert "take that one, or keep new runs in another place" in error.value.advice
+    assert store.entries(STREAM) == ()
 
 
 def test_times_are_kept_in_utc(store: Store) -> None:
