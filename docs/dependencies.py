@@ -99,7 +99,9 @@ def page() -> str:
     """
     runtime = pins(RUNTIME.read_text(encoding="utf-8"))
     locked = pins(DEVELOPMENT.read_text(encoding="utf-8"))
-    parts = {name: [pin for pin in locked if pin.name in brought(name) - {p.name for p in runtime}] for name in EXTRAS}
+    known = {pin.name for pin in runtime}
+    beside = {name: brought(name) - known for name in EXTRAS}
+    parts = {name: [pin for pin in locked if pin.name in names] for name, names in beside.items()}
     unknown = [pin.name for part in (runtime, *parts.values()) for pin in part if licence(pin.name) == UNKNOWN]
     if unknown:
         raise ValueError(f"The licences of {', '.join(unknown)} are unknown: read them, and name them in {__file__}.")

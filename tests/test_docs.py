@@ -127,6 +127,7 @@ def test_generator_refuses_other_arguments(capsys: pytest.CaptureFixture[str]) -
     assert "Usage" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pages_are_the_same_everywhere() -> None:
     """Hash seed, time zone, locale and the terminal's width change no byte."""
     program = (

@@ -256,8 +256,15 @@ def test_the_demos_audit_is_judged_again_with_the_demos_configuration(run: Run, 
 
 @pytest.mark.parametrize(
     "out",
-    [".", "report", "q.html", "Q.HTML", "a b.json", "-o.json", "pl\u00e4n.json", "report/audit.json",
-     "report/snapshot.json.gz", "entra-audit.yaml", "old.json", "x.journal.jsonl"],
+    [
+        *(".", "q.html", "report/audit.json", "entra-audit.yaml", "x.journal.jsonl"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (
+                "report", "Q.HTML", "a b.json", "-o.json", "pl\u00e4n.json", "report/snapshot.json.gz", "old.json",
+            )
+        ),
+    ],
 )  # fmt: skip
 def test_a_plan_is_never_written_over_what_it_is_made_from_or_where_no_plan_can_stand(
     run: Run, tmp_path: Path, out: str

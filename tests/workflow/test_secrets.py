@@ -26,7 +26,7 @@ from auditor.simulator.sample import sample
 from auditor.sources.snapshot_file import encode
 from tests.canary import leaks, written
 from tests.network import CANARY, HEADER_CANARY, JOB_CANARY, World, reader_certificate, world
-from tests.workflow.test_sign_in import VARIANTS, WAYS, Ran, Run, by_secret, run, tenant_of_the_sample
+from tests.workflow.test_sign_in import WAYS, Ran, Run, by_secret, run, tenant_of_the_sample
 
 __all__ = ["run"]
 
@@ -39,6 +39,8 @@ FAULTS = {
     "bodies that are no JSON": (Fault(match="/v1.0", kind="not-json", times=2),),
     "a link to another host": (Fault(match="servicePrincipals", kind="foreign-next-link", times=0),),
 }
+QUICK = {(way, "run") for way in ("client-secret", "certificate", "github-oidc", "managed-identity")}
+"""Ways and verbs that the fast suite tries; tests/workflow/test_sign_in.py signs in by each."""
 OTHER_ENDS = {
     "a certificate of nobody known": {"SSL_CERT_FILE": "other-authorities.pem"},
     "no proxy": {"HTTPS_PROXY": "http://127.0.0.1:9"},
@@ -67,7 +69,7 @@ def searched(w: World, ran: Ran, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("way", "verb"),
     [
-        pytest.param(way, verb, marks=[pytest.mark.slow] if way in VARIANTS or verb != "run" else [])
+        pytest.param(way, verb, marks=[] if (way, verb) in QUICK else [pytest.mark.slow])
         for way in WAYS
         for verb in ("run", "collect", "doctor")
     ],
@@ -142,7 +144,9 @@ def _raised(w: World, where: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return ""
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "verb", [verb if verb != "doctor" else pytest.param(verb, marks=pytest.mark.slow) for verb in VERBS]
+)
 def test_the_secrets_of_the_environment_stay_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     """Every verb, at full verbosity, with arguments that work and with some that do not."""
     snapshot = tmp_path / "tenant.json.gz"
