@@ -21,7 +21,7 @@ from auditor.reporters.markdown import block, code, text
 from auditor.simulator.sample import ROOMS
 from tests.hostile import HOSTILE
 from tests.remedy.plans import plan, steps
-from tests.reporters.test_hostile import steering
+from tests.reporters.hostile_formats import steering
 from tests.reporters.test_page_standards import MODES
 from tests.reporters.test_plan_page import TEXTS, check_axe, check_quiet, everywhere, incomplete, side_by_side, small
 from tests.reporters.tree import Tree, dangers

@@ -17,8 +17,9 @@ from auditor.reporters.html import render
 from tests.hostile import HOSTILE
 from tests.reporters.browsing import Opened
 from tests.reporters.fill import fill
+from tests.reporters.hostile_formats import steering
 from tests.reporters.sample import many, sample_result
-from tests.reporters.test_hostile import KEYS, formulas, steering
+from tests.reporters.test_hostile import KEYS, formulas
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

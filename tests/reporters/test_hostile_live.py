@@ -28,7 +28,8 @@ from auditor.sources.snapshot_file import decode, encode
 from tests.engine.world import rulebook
 from tests.hostile import FAMILIES, HOSTILE, as_read, named
 from tests.reporters.fill import declared_fields, fill, text_fields, texts
-from tests.reporters.test_hostile import formulas, steering
+from tests.reporters.hostile_formats import steering
+from tests.reporters.test_hostile import formulas
 from tests.reporters.tree import Tree, dangers
 
 CHOSEN_BY_MICROSOFT = re.compile(

@@ -21,7 +21,7 @@ from tests.hostile import FAMILIES, HOSTILE, named
 from tests.remedy.plans import consents, plan, steps
 from tests.reporters.browsing import Opened
 from tests.reporters.fill import fill
-from tests.reporters.test_hostile import steering
+from tests.reporters.hostile_formats import steering
 from tests.reporters.test_page_standards import AXE, MODES, STANDARDS, absent
 from tests.reporters.tree import Tree, dangers
 
