@@ -11,17 +11,20 @@ from pathlib import Path
 import msgspec
 from filelock import Timeout
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.delivery.schedules import Schedule
-from auditor.delivery.schedules.request import Request, check, check_name
+from auditor.delivery.schedules.request import BY_CONFIGURATION, NO_SECRET, Request, check, check_name
 from auditor.delivery.schedules.timetable import Timetable
 from auditor.errors import InputError, UsageError
 from auditor.model.canonical import from_json, to_json
 from auditor.model.text import moment
 from auditor.workflow.guarded import Guard, LastRun, held, last_run
+from auditor.workflow.watch_tenants import read_team
 from auditor.workflow.writing import write_file, write_files
 
 PLAN = "schedule.json"
+_ATTENDED = ("device-code", "browser")
 GRACE = timedelta(hours=1)
 """How late a run may begin, beyond its random wait, before it counts as overdue."""
 
@@ -103,6 +106,7 @@ def install(schedule: Schedule, request: Request) -> tuple[str, ...]:
     Raises:
         AuditorError: the platform cannot, or refuses.
     """
+    request = _as_configured(request)
     render(schedule, request)
     if schedule.install is None:
         raise UsageError(
@@ -119,7 +123,34 @@ def install(schedule: Schedule, request: Request) -> tuple[str, ...]:
         since=datetime.now(UTC),
     )
     path = write_file(Path(request.reports) / PLAN, to_json(noted))
+    if request.account:
+        shutil.chown(path, user=request.account)
     return (*said, f"noted: {path}")
+
+
+def _as_configured(request: Request) -> Request:
+    """Return the request with the history of the configuration, which a sandbox has to leave writable.
+
+    Raises:
+        ConfigurationError: the configuration cannot be read, or is wrong.
+        UsageError: every run would fail, or wait for somebody: it does not go with the sign-in.
+    """
+    configuration = read_team(Path(request.config), None).configuration
+    by_configuration = request.auth == BY_CONFIGURATION
+    if bool(configuration.tenants) != by_configuration:
+        has = "says itself how its tenants are read" if configuration.tenants else "names no tenants"
+        advice = f"Say --auth {BY_CONFIGURATION}." if configuration.tenants else "Name a method, or write `tenants:`."
+        raise UsageError(f"The configuration {has}: no run would begin.", where="--auth", advice=advice)
+    for name, tenant in configuration.tenants.items():
+        if tenant.sign_in.method in _ATTENDED:
+            raise UsageError(
+                f"Signing in by {tenant.sign_in.method} waits for a person.",
+                where=f"tenants.{name}",
+                advice=f"One of {', '.join(NO_SECRET)}, or client-secret.",
+            )
+    if request.account and not request.history:
+        return replace(request, history=configuration.history)
+    return request
 
 
 def standing(

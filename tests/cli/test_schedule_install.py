@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.delivery.schedules import systemd
 from auditor.workflow.schedule import PLAN
 from tests.cli.conftest import Run
 
@@ -42,6 +43,7 @@ def tab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("TAB", str(tmp_path / "tab"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "entra-audit.yaml").write_text("history: kept/runs.db\n")
     return tmp_path / "tab"
 
 
@@ -128,3 +130,54 @@ def test_a_user_of_the_machine_is_looked_up_before_anything_is_written(run: Run,
     refused = run(*SYSTEMD, "--run-as", "nobody-of-that-name", "--install")
     assert "There is no such user" in refused.err
     assert not tab.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "what"),
+    [
+        ("tenants: {a: {}}", (), "entra-audit.yaml:1:14: Nothing says where this tenant is read"),
+        ("tenants: {a: {tenant_id: contoso.example}}", (), "says itself how its tenants are read"),
+        ("history: runs.db", ("--auth", "configuration"), "names no tenants"),
+        (
+            "tenants: {a: {tenant_id: contoso.example, sign_in: {method: device-code}}}",
+            ("--auth", "configuration"),
+            "tenants.a: Signing in by device-code waits for a person",
+        ),
+    ],
+)
+@pytest.mark.parametrize("platform", [CRON, SYSTEMD], ids=["cron", "systemd"])
+def test_a_schedule_of_which_no_run_would_begin_is_not_installed(
+    platform: tuple[str, ...], text: str, arguments: tuple[str, ...], what: str, run: Run, tab: Path
+) -> None:
+    """It is said today and not on Monday morning; nothing is written."""
+    Path("entra-audit.yaml").write_text(text)
+    ran = run(*platform, *arguments, "--install")
+    assert ran.code == 2
+    assert what in " ".join(ran.err.split())
+    assert not tab.exists()
+    assert not Path("reports").exists()
+    assert "cannot be read" in run(*platform, "--config", "missing.yaml", "--install").err
+
+
+def test_a_sandbox_has_every_folder_that_the_run_writes_to(
+    run: Run, tab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history of the configuration is writable, and what is missing is made: else the unit would not start."""
+    units = tmp_path / "units"
+    monkeypatch.setattr(systemd, "SYSTEM", units)
+    ran = run(*SYSTEMD, "--run-as", getpass.getuser(), "--log", "logs/watch.log", "--install")
+    assert ran.code == 0, ran.err
+    folders = [tmp_path / name for name in ("reports", "logs", "kept")]
+    service = (units / "entra-audit.service").read_text()
+    written = " ".join(f'"{folder}"' for folder in folders)
+    assert f"ReadWritePaths={written}\n" in service
+    assert f'"--history" "{folders[2]}/runs.db"' in service
+    assert all(folder.is_dir() for folder in folders)
+    assert tab.read_text().splitlines() == ["--system daemon-reload", "--system enable --now entra-audit.timer"]
+
+
+def test_the_azure_cli_does_not_go_with_a_sandbox(run: Run) -> None:
+    """Its home is read-only there."""
+    ran = run(*SYSTEMD, "--auth", "azure-cli", "--run-as", getpass.getuser())
+    assert ran.code == 2
+    assert "read-only in the sandbox" in ran.err

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from auditor.delivery.schedules import Schedule
-from auditor.delivery.schedules.kubernetes import DATA, require_inside, require_kept
+from auditor.delivery.schedules.kubernetes import DATA, USER, require_inside, require_kept
 from auditor.delivery.schedules.request import BY_CONFIGURATION, Request
 from auditor.model.canonical import to_json
 
@@ -22,6 +22,9 @@ _PARAMETERS = {
     "identityId": "Resource id of the user-assigned managed identity that reads Microsoft Graph.",
     "storageName": "Name of the environment's storage (Azure Files) that holds the configuration, reports and history.",
 }
+_MOUNT = f"uid={USER},gid={USER},dir_mode=0700,file_mode=0600,nobrl"
+"""Files are their user's alone, and SQLite works: with the share's own locks it finds its database locked
+(https://github.com/microsoft/azure-container-apps/issues/520, read 2026-11-28)."""
 
 
 def render(request: Request) -> Mapping[str, bytes]:
@@ -82,7 +85,14 @@ def _job(request: Request) -> dict[str, Any]:
                         "volumeMounts": [{"volumeName": "data", "mountPath": DATA}],
                     }
                 ],
-                "volumes": [{"name": "data", "storageType": "AzureFile", "storageName": "[parameters('storageName')]"}],
+                "volumes": [
+                    {
+                        "name": "data",
+                        "storageType": "AzureFile",
+                        "storageName": "[parameters('storageName')]",
+                        "mountOptions": _MOUNT,
+                    }
+                ],
             },
         },
     }

@@ -65,6 +65,8 @@ spec:
             runAsUser: {user}
             runAsGroup: {user}
             fsGroup: {user}
+            # Once: the group's right to every file would open files that their owner alone may read.
+            fsGroupChangePolicy: OnRootMismatch
             seccompProfile:
               type: RuntimeDefault
           containers:

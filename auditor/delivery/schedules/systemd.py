@@ -13,6 +13,7 @@ from auditor.delivery.schedules import Schedule
 from auditor.delivery.schedules.request import BY_CONFIGURATION, Request
 from auditor.errors import MissingPartError, OutputError, UsageError
 
+SYSTEM = Path("/etc/systemd/system")
 _PLAIN = re.compile(r"/[\w./+-]+", re.ASCII)
 _SANDBOX = """\
 User={account}
@@ -90,8 +91,16 @@ def render(request: Request) -> Mapping[str, bytes]:
         raise UsageError(
             "systemd cannot start a program of that path.", where=program, advice="Install it under a plain path."
         )
+    if request.account and request.auth == "azure-cli":
+        raise UsageError(
+            "The Azure CLI writes into its user's home, which is read-only in the sandbox of a system's unit.",
+            where="--auth",
+            advice="Leave --run-as out, or sign in by managed-identity or certificate.",
+        )
     words = request.timetable.words
-    sandbox = _SANDBOX.format(account=request.account, writable=_writable(request)) if request.account else ""
+    sandbox = ""
+    if request.account:
+        sandbox = _SANDBOX.format(account=request.account, writable=" ".join(map(quoted, _writable(request))))
     # A user's manager does not know the system's targets.
     online = "Wants=network-online.target\nAfter=network-online.target\n" if request.account else ""
     service = _SERVICE.format(
@@ -105,8 +114,8 @@ def render(request: Request) -> Mapping[str, bytes]:
     return {f"{request.name}.service": service.encode(), f"{request.name}.timer": timer.encode()}
 
 
-def _writable(request: Request) -> str:
-    """Return the folders that a system's service may write to; nothing else is left writable.
+def _writable(request: Request) -> dict[str, None]:
+    """Return the folders that a system's service may write to, in order; nothing else is left writable.
 
     Raises:
         UsageError: the history lies where nobody knows beforehand.
@@ -116,8 +125,7 @@ def _writable(request: Request) -> str:
             "With --run-as the history has to have a path.", where="--history", advice="Name a file in its own folder."
         )
     files = (request.log, request.lock, request.history_file)
-    folders = dict.fromkeys((request.reports, *(str(Path(file).parent) for file in files if file)))
-    return " ".join(map(quoted, folders))
+    return dict.fromkeys((request.reports, *(str(Path(file).parent) for file in files if file)))
 
 
 def install(request: Request) -> tuple[str, ...]:
@@ -133,7 +141,9 @@ def install(request: Request) -> tuple[str, ...]:
         raise UsageError("There is no such user.", where="--run-as", advice="Make the account first.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _make(Path(request.reports), request.account)
+        # A service whose writable folder is missing does not start.
+        for writable in _writable(request) if request.account else (request.reports,):
+            _make(Path(writable), request.account)
         for name, content in files.items():
             (folder / name).write_bytes(content)
     except OSError as error:
@@ -147,13 +157,13 @@ def install(request: Request) -> tuple[str, ...]:
     return (*(f"written: {folder / name}" for name in files), f"started: {request.name}.timer")
 
 
-def _make(reports: Path, account: str) -> None:
-    """Make the folder of the reports, the account's own; one that is there stays as it is."""
-    if reports.exists():
+def _make(folder: Path, account: str) -> None:
+    """Make a folder, the account's own; one that is there stays as it is."""
+    if folder.is_dir():
         return
-    reports.mkdir(parents=True)
+    folder.mkdir(parents=True)
     if account:
-        shutil.chown(reports, user=account)
+        shutil.chown(folder, user=account)
 
 
 def remove(name: str, account: str) -> tuple[str, ...]:
@@ -185,7 +195,7 @@ def _is_account(name: str) -> bool:
 
 def _folder(account: str) -> Path:
     if account:
-        return Path("/etc/systemd/system")
+        return SYSTEM
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
