@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -13,12 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.engine.audit import Hashes, audit
 from auditor.engine.cases import run_cases
 from auditor.engine.rulebook import load_rulebook
 from auditor.engine.rules import load_rules
-from auditor.errors import InputError
+from auditor.errors import InputError, UsageError
 from auditor.knowledge.configuration import check_configuration, load_configuration
 from auditor.knowledge.data import data_dir
 from auditor.knowledge.frameworks import control_names, load_frameworks
@@ -31,6 +33,8 @@ from auditor.simulator.server import serve
 from auditor.sources import SourceRequest
 from auditor.sources.graph_export import read_export
 from auditor.sources.snapshot_file import encode
+from auditor.workflow.schedule import render
+from tests.delivery.planned import request
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -114,6 +118,18 @@ def test_example_of_a_reporter_works(tmp_path: Path) -> None:
     )
     text = reporter.render(result)["decisions.txt"].decode()
     assert len(text.splitlines()) == len(result.grants) > 20
+
+
+def test_example_of_a_schedule_works(tmp_path: Path) -> None:
+    """A schedule as CONTRIBUTING.md writes it starts the whole command line at its time, and refuses what it says."""
+    schedule = load_module(tmp_path, "auditor/delivery/schedules/nomad.py").SCHEDULE
+    asked = request(schedule, name="weekly", reports="/srv/re ports 'a'")
+    (job,) = (json.loads(content)["Job"] for content in render(schedule, asked).values())
+    config = job["TaskGroups"][0]["Tasks"][0]["Config"]
+    assert (config["command"], *config["args"]) == asked.argv
+    assert job["Periodic"]["Spec"] == asked.timetable.cron
+    with pytest.raises(UsageError, match="fill this path in"):
+        render(schedule, replace(asked, reports="/srv/${node.class}"))
 
 
 # The offline recipe

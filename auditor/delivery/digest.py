@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
@@ -55,7 +56,9 @@ def digest(told: Sequence[Told], *, exit_code: int, where: str, names: bool) -> 
     new = _new(audits)
     bad = [audit for audit in audits if audit.state != "complete"]
     lost = any(audit.change.missed for audit in audits if audit.change)
-    lines = [line for *_, line in sorted(_ranked(told, names=names))]
+    # Many people's consents to one permission are as many changes, which read alike.
+    ranked = Counter(sorted(_ranked(told, names=names)))
+    lines = [f"{line} ({number:,} times)" if number > 1 else line for (*_, line), number in ranked.items()]
     tail = f"Exit code {exit_code}. Report: {_path(where)}"
     return Digest(
         title=_title(audits, new),

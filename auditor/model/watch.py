@@ -109,7 +109,7 @@ class WatchedAudit(Struct, frozen=True, kw_only=True):
     decisions: dict[Decision, int] = {}
     """Permissions held, by decision; see `tally`."""
     findings: dict[Severity, int] = {}
-    """Findings without a waiver."""
+    """Findings without a waiver, as the report counts them: those on many people's consents count once."""
     change: Change | None = None
     """None where there is nothing to compare with: no history, no earlier run in it, or no audit."""
     history: HistoryHead | None = None

@@ -7,13 +7,13 @@ from collections import Counter
 from auditor.errors import ExitCode
 from auditor.knowledge.profile import AppProfile
 from auditor.model.drift import Drift
-from auditor.model.outcome import AuditResult, Finding, Severity, tally
+from auditor.model.outcome import AuditResult, Severity, tally
 from auditor.model.watch import CAME, WENT, Change, WatchedAudit, missed
+from auditor.reporters.page import page
 
 
 def audited(tenant: str, result: AuditResult, *, code: int, report: str) -> WatchedAudit:
     """Return the row of an audit: the tenant's name in the configuration, its exit code, where its report lies."""
-    found = Counter(outcome.severity for outcome in result.outcomes if isinstance(outcome, Finding))
     decisions = tally(result.grants)
     return WatchedAudit(
         tenant=tenant,
@@ -26,7 +26,7 @@ def audited(tenant: str, result: AuditResult, *, code: int, report: str) -> Watc
         tenant_name=result.tenant_name,
         taken_at=result.taken_at,
         decisions={decision: decisions[decision] for decision in sorted(decisions)},
-        findings={severity: found[severity] for severity in Severity if found[severity]},
+        findings={severity: rows for severity, rows, _ in page(result).severities if rows},
         change=_change(result.drift) if result.drift else None,
         history=result.history or None,
         report=report,

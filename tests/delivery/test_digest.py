@@ -186,6 +186,15 @@ def test_why_it_is_judged_otherwise_is_told() -> None:
     ]
 
 
+def test_what_reads_alike_is_said_once() -> None:
+    """Twelve people consent to one permission: one line says so, and the others have their place."""
+    found = made(GOOD, drift=replace(DRIFT, grants=(CAME,) * 12 + (WENT,), findings=()))
+    assert found.body.splitlines()[1:-2] == [
+        "contoso: came: Mail.Read (application) of Zoom Calendar on 20 Nov 2026 09\ua78914 UTC, revoke (12 times)",
+        "contoso: went: Calendars.Read (application) of Zoom Calendar",
+    ]
+
+
 def test_what_was_not_compared_is_not_called_unchanged() -> None:
     """In the title; and the text says of which tenant."""
     quiet, unknown = replace(GOOD, change=QUIET), replace(GOOD, tenant="fabrikam", change=None)
@@ -212,7 +221,8 @@ def test_people_are_named_only_if_told() -> None:
 @pytest.mark.parametrize("number", [0, 1, 40, 400])
 def test_it_fits_a_chat(number: int) -> None:
     """However much changed; what is left out is counted, and the last line with the report is always there."""
-    many = replace(DRIFT, grants=(CAME,) * number, findings=(NEW,) * number)
+    opened = [replace(NEW, title=f"Outside {place}") for place in range(number)]
+    many = replace(DRIFT, grants=(CAME,) * number, findings=tuple(opened))
     huge = replace(CHANGE, granted=number, new_findings={Severity.HIGH: number})
     found = made(*[replace(GOOD, change=huge)] * 9, FAILED, drift=many, where="/long" * 100)
     assert len(found.title) <= TITLE

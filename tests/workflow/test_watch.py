@@ -16,14 +16,19 @@ from msgspec.structs import replace
 from auditor.errors import InputError, OutputError
 from auditor.graph.auth import simulator_connection
 from auditor.model.configuration import Configuration
+from auditor.model.outcome import Finding, Severity
 from auditor.model.snapshot import Snapshot, Unavailable
+from auditor.reporters import reporters
 from auditor.reporters.schema import watch_schema
 from auditor.reporters.watch_page import COLUMNS
 from auditor.simulator.fault import Fault
+from auditor.simulator.sample import sample, sample_configuration
 from auditor.simulator.server import serve
 from auditor.sources import SourceKind, SourceRequest, sources
 from auditor.workflow.prepare import prepared
+from auditor.workflow.run import judge
 from auditor.workflow.watch import DEFECT, Reading, Watched, watch
+from auditor.workflow.watch_rows import audited
 from auditor.workflow.watch_tenants import WatchedTenant, check_tenant
 from tests.engine.world import rulebook
 from tests.workflow.watching import IDS, on, small, unheard, wanted
@@ -254,3 +259,13 @@ def test_a_report_that_cannot_be_written_fails_its_tenant_alone(tmp_path: Path) 
         watched = watch([on(one, "a"), on(other, "b")], wanted(tmp_path), Reading(), told=unheard)
     assert states(watched) == {"a": "failed", "b": "complete"}
     assert "A file stands where the folder should be" in watched.watch.audits[0].why[0]
+
+
+def test_the_combined_report_counts_findings_as_the_tenants_own_does() -> None:
+    """Many people's consents to one permission are one finding in both."""
+    result = judge(sample(), prepared(rulebook(), sample_configuration()))[0]
+    row = audited("a", result, code=1, report="")
+    assert row.findings[Severity.MEDIUM] < sum(
+        isinstance(outcome, Finding) and outcome.severity == "medium" for outcome in result.outcomes
+    )
+    assert f"\n{row.found}; " in reporters()["md"].render(result)["report.md"].decode()
