@@ -73,6 +73,7 @@ def render(schedule: Schedule, request: Request) -> Mapping[str, bytes]:
 
     Raises:
         UsageError: a value cannot stand there, or the platform does not offer it.
+        ConfigurationError: the unit's sandbox depends on a configuration that is wrong.
     """
     check(request)
     if request.auth not in schedule.auth:
@@ -87,6 +88,8 @@ def render(schedule: Schedule, request: Request) -> Mapping[str, bytes]:
             where="--image",
             advice="Name yours: docs/schedule.md says how it is built." if schedule.container else "Leave it out.",
         )
+    if request.account and Path(request.config).is_file():
+        request = _as_configured(request)
     return schedule.render(request)
 
 

@@ -169,6 +169,7 @@ def test_a_sandbox_has_every_folder_that_the_run_writes_to(
     assert ran.code == 0, ran.err
     folders = [tmp_path / name for name in ("reports", "logs", "kept")]
     service = (units / "entra-audit.service").read_text()
+    assert run(*SYSTEMD, "--run-as", getpass.getuser(), "--log", "logs/watch.log").out.count(str(folders[2])) == 2
     written = " ".join(f'"{folder}"' for folder in folders)
     assert f"ReadWritePaths={written}\n" in service
     assert f'"--history" "{folders[2]}/runs.db"' in service
