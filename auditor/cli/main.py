@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from types import TracebackType
 from typing import Any, NoReturn, cast
 
 import click
@@ -88,6 +89,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    sys.excepthook = _defect
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal or pipe that cannot show a letter gets its escape instead of a failure.
@@ -104,6 +106,12 @@ def main() -> NoReturn:
         error.show()
         code = ExitCode.USAGE
     sys.exit(int(code or 0))
+
+
+def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> NoReturn:
+    """Show a defect of the program, and leave with 3: Python's own exit code would be 1, complete with findings."""
+    sys.__excepthook__(kind, error, trace)
+    sys.exit(int(ExitCode.INCOMPLETE))
 
 
 def printable(text: str) -> str:

@@ -104,3 +104,11 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 def test_nothing_that_steers_a_terminal_is_printed() -> None:
     assert printable("a\x1b[31mb\u202ec\nd") == "a\u2039U+001B\u203a[31mb\u2039U+202E\u203ac\nd"
     assert module.__doc__
+
+
+def test_a_defect_of_the_program_is_no_complete_run() -> None:
+    """Its traceback is shown, and the exit code is that of what is not known: Python's own, 1, means findings."""
+    code = "import auditor.cli.main as m; m.cli.main = lambda **_: {}['boom']; m.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "KeyError: 'boom'" in done.stderr
