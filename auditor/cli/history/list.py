@@ -53,7 +53,7 @@ def _block(listed: Listed) -> list[str]:
 def _row(run: RunSummary, *, there: bool) -> str:
     numbers = dict.fromkeys(Severity, 0)
     for finding in run.findings:
-        numbers[finding.severity] += 0 if finding.waived else finding.number
+        numbers[finding.severity] += not finding.waived
     counts = "".join(f"{number:>9}" for number in numbers.values())
     complete = "yes" if run.complete else "INCOMPLETE"
     return (
