@@ -7,9 +7,8 @@ import shlex
 from collections.abc import Mapping
 
 from auditor.delivery.schedules import Schedule
-from auditor.delivery.schedules.request import BY_CONFIGURATION, Request
+from auditor.delivery.schedules.request import BY_CONFIGURATION, Request, in_yaml
 from auditor.errors import UsageError
-from auditor.model.canonical import to_json
 
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 UPLOAD = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f # v6.0.0"
@@ -86,20 +85,15 @@ def render(request: Request) -> Mapping[str, bytes]:
         )
     text = _WORKFLOW.format(
         words=request.timetable.words,
-        name=_text(request.name),
+        name=in_yaml(request.name),
         cron=request.timetable.cron,
         checkout=CHECKOUT,
         upload=UPLOAD,
         requirements=REQUIREMENTS,
-        command=_text(shlex.join(request.argv)),
-        reports=_text(request.reports),
+        command=in_yaml(shlex.join(request.argv)),
+        reports=in_yaml(request.reports),
     )
     return {f"{request.name}.yml": text.encode()}
-
-
-def _text(text: str) -> str:
-    """Return a text as a double-quoted scalar of YAML; JSON's strings are such."""
-    return to_json(text).decode().rstrip("\n")
 
 
 SCHEDULE = Schedule(

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from auditor.delivery.schedules import Schedule
-from auditor.delivery.schedules.request import BY_CONFIGURATION, Request
+from auditor.delivery.schedules.request import BY_CONFIGURATION, Request, in_yaml
 from auditor.errors import UsageError
-from auditor.model.canonical import to_json
 
 CONFIG = "/config/entra-audit.yaml"
 DATA = "/data"
@@ -123,14 +122,14 @@ def render(request: Request) -> Mapping[str, bytes]:
     text = _MANIFEST.format(
         words=request.timetable.words,
         plain=request.name,
-        name=_flow(request.name),
-        annotations=_flow(annotations),
+        name=in_yaml(request.name),
+        annotations=in_yaml(annotations),
         cron=request.timetable.cron,
-        image=_flow(request.image),
+        image=in_yaml(request.image),
         user=USER,
-        command=_flow([program]),
+        command=in_yaml([program]),
         # Kubernetes fills $(NAME) in where a variable has that name; two dollar signs are one.
-        arguments=_flow([argument.replace("$", "$$") for argument in arguments]),
+        arguments=in_yaml([argument.replace("$", "$$") for argument in arguments]),
     )
     return {f"{request.name}.yaml": text.encode()}
 
@@ -168,11 +167,6 @@ def require_inside(request: Request, option: str, path: str, folders: tuple[str,
             where=option,
             advice=f"Name a path in {folders[0]}.",
         )
-
-
-def _flow(value: object) -> str:
-    """Return a value in YAML's flow style, which JSON is; every text is quoted."""
-    return to_json(value).decode().rstrip("\n")
 
 
 SCHEDULE = Schedule(

@@ -11,6 +11,7 @@ from auditor.delivery.schedules.timetable import Timetable
 from auditor.errors import UsageError
 from auditor.graph.clouds import CLOUDS
 from auditor.graph.ways import NEEDS, Method
+from auditor.model.canonical import to_json
 from auditor.model.text import visible
 
 BY_CONFIGURATION = "configuration"
@@ -185,3 +186,8 @@ def _check_sign_in(request: Request) -> None:
         )
     if request.certificate and method != "certificate":
         raise UsageError(f"{method} does not use this.", where="--certificate", advice="Leave it out.")
+
+
+def in_yaml(value: object) -> str:
+    """Return a value in YAML's flow style, which JSON is; every text is quoted."""
+    return to_json(value).decode().rstrip("\n")
