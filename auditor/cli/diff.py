@@ -65,7 +65,7 @@ def command(
     if history is not None and not history.strip():
         raise UsageError("The location is empty.", where="--history", advice="Name one, or leave it out.")
     kept = any(one.startswith("history:") for one in (first, second))
-    location = history or (configured(config).history if kept else "")
+    location = history or (configured(config)[0].history if kept else "")
     chosen = Chosen(tenant_id=tenant, profile=profile)
     found, paths = diff(first, second, history=location, chosen=chosen, out=out)
     console = Console()

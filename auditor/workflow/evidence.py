@@ -9,7 +9,6 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from auditor import __version__
-from auditor.engine.closed import closed_by
 from auditor.errors import InputError, UsageError
 from auditor.graph.secret import Secret
 from auditor.knowledge.attestations import encode_register
@@ -38,7 +37,7 @@ from auditor.workflow.history import Chosen
 from auditor.workflow.keep import run_before, stream_of
 from auditor.workflow.prepare import Prepared, judging_part
 from auditor.workflow.report import LIMIT as AUDIT_LIMIT
-from auditor.workflow.run import SNAPSHOT, judge, render
+from auditor.workflow.run import SNAPSHOT, judge, render, with_closed
 from auditor.workflow.writing import check_folder, write_file
 
 FORMATS = ("csv", "html")
@@ -142,10 +141,7 @@ def make_package(
 def judged(snapshot: Snapshot, own: Prepared, only: frozenset[str], journal: bytes) -> AuditResult:
     """Return the audit of a snapshot, with the findings that a journal closed; an empty journal closes none."""
     result, _ = judge(snapshot, own, only=only)
-    if not journal:
-        return result
-    titles = {rule.id: rule.title for rule in result.rules}
-    return replace(result, closed=closed_by(decode_journal(journal, JOURNAL), result, titles, journal=sha256(journal)))
+    return with_closed(result, journal, JOURNAL) if journal else result
 
 
 def require_one_tenant(held: Mapping[str, bytes], tenant_id: str) -> None:

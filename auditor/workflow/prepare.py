@@ -61,13 +61,7 @@ def prepare(
         UsageError: there is no such app profile.
     """
     rulebook = load_rulebook(app)
-    if config is None and sample is None and DEFAULT.is_file():
-        config = DEFAULT
-    where: str | Lines = "the command line"
-    loaded = sample or Configuration()
-    if config:
-        loaded, where = read_configuration(config)
-        loaded = rooted(loaded, config.parent)
+    loaded, where = configured(config, sample)
     configuration = merge_cli(loaded, app=app, policy=policy, features=features)
     if attestations is not None or not judging:
         configuration = replace(configuration, attestations=str(attestations or ""))
@@ -75,16 +69,22 @@ def prepare(
     return prepared(rulebook, configuration)
 
 
-def configured(config: Path | None) -> Configuration:
-    """Return the configuration as its file says, unchecked; None: of the current folder, or an empty one.
+def configured(config: Path | None, sample: Configuration | None = None) -> tuple[Configuration, str | Lines]:
+    """Return the configuration as its file says, unchecked, its relative paths taken from its folder, and its place.
+
+    Args:
+        config: the file; None: entra-audit.yaml of the current folder if there is one, else `sample`.
+        sample: the configuration of a sample tenant; None: an empty one.
 
     Raises:
         ConfigurationError: it cannot be read, or does not have the shape.
     """
-    if config is None and not DEFAULT.is_file():
-        return Configuration()
-    path = config or DEFAULT
-    return rooted(read_configuration(path)[0], path.parent)
+    if config is None and sample is None and DEFAULT.is_file():
+        config = DEFAULT
+    if config is None:
+        return sample or Configuration(), "the command line"
+    loaded, where = read_configuration(config)
+    return rooted(loaded, config.parent), where
 
 
 def check(configuration: Configuration, app: str, rulebook: Rulebook, where: str | Lines) -> None:

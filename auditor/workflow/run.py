@@ -67,16 +67,51 @@ def run(
     snapshot = kind.read(request)
     result, data = judge(snapshot, prepared, only=request.only)
     if journal is not None:
-        titles = {rule.id: rule.title for rule in result.rules}
-        lines = decode_journal(journal, str(after))
-        result = replace(result, closed=closed_by(lines, result, titles, journal=sha256(journal)))
+        result = with_closed(result, journal, str(after))
+    return report(
+        result, data, reporters=reporters, out=out, history=history, retention=prepared.configuration.retention
+    )
+
+
+def with_closed(result: AuditResult, journal: bytes, where: str) -> AuditResult:
+    """Return an audit with the findings that a journal closed.
+
+    Raises:
+        InputError: it is no journal; its place is `where`.
+    """
+    titles = {rule.id: rule.title for rule in result.rules}
+    return replace(result, closed=closed_by(decode_journal(journal, where), result, titles, journal=sha256(journal)))
+
+
+def report(
+    result: AuditResult,
+    data: bytes,
+    *,
+    reporters: Sequence[Reporter],
+    out: Path,
+    history: str,
+    retention: Retention,
+) -> Audited:
+    """Keep a run where a history is named, and write the snapshot and every report into `out`.
+
+    Args:
+        result: the audit.
+        data: the canonical bytes of the snapshot that it judged.
+        reporters: the formats.
+        out: a folder.
+        history: where the run is kept; empty: nowhere.
+        retention: the contents of older runs that go then.
+
+    Raises:
+        AuditorError: the run cannot be kept: then only the snapshot is written; or the reports cannot be written.
+    """
     if history:
-        result = kept_or_saved(result, data, history, retention=prepared.configuration.retention, out=out)
+        result = _kept_or_saved(result, data, history, retention=retention, out=out)
     files = {SNAPSHOT: to_gzip(data), **render(result, reporters)}
-    return Audited(result=result, paths=write_reports(out, files, result))
+    return Audited(result=result, paths=_write_reports(out, files, result))
 
 
-def write_reports(out: Path, files: dict[str, bytes], result: AuditResult) -> tuple[Path, ...]:
+def _write_reports(out: Path, files: dict[str, bytes], result: AuditResult) -> tuple[Path, ...]:
     """Write the files of an audit, and return their paths.
 
     Raises:
@@ -96,7 +131,7 @@ def write_reports(out: Path, files: dict[str, bytes], result: AuditResult) -> tu
         raise type(error)(error.what, where=error.where, advice=advice) from None
 
 
-def kept_or_saved(result: AuditResult, data: bytes, history: str, *, retention: Retention, out: Path) -> AuditResult:
+def _kept_or_saved(result: AuditResult, data: bytes, history: str, *, retention: Retention, out: Path) -> AuditResult:
     """Return the audit as kept; where it cannot be kept, reading a large tenant was not for nothing.
 
     Raises:

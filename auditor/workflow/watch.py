@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from auditor import __version__
 from auditor.errors import AuditorError, GraphError, SignInError
-from auditor.model.canonical import to_gzip
 from auditor.model.configuration import AppConfiguration, Retention
 from auditor.model.drift import Drift
 from auditor.model.outcome import AuditResult
@@ -26,7 +25,7 @@ from auditor.reporters.watch_page import watch_files
 from auditor.sources import Progress, SourceRequest, silent
 from auditor.workflow.keep import check_history
 from auditor.workflow.prepare import Prepared
-from auditor.workflow.run import SNAPSHOT, judge, kept_or_saved, render, write_reports
+from auditor.workflow.run import judge, report
 from auditor.workflow.watch_rows import audited, failed
 from auditor.workflow.watch_tenants import WatchedTenant, check_tenant
 from auditor.workflow.writing import check_folder, write_files
@@ -212,10 +211,14 @@ def _ended(task: _Task, outcome: Snapshot | AuditorError | None, wanted: Wanted)
 def _reported(task: _Task, snapshot: Snapshot, wanted: Wanted) -> tuple[WatchedAudit, Drift | None]:
     result, data = judge(snapshot, task.prepared)
     folder = task.tenant.folder(task.app)
-    if wanted.history:
-        result = kept_or_saved(result, data, wanted.history, retention=wanted.retention, out=wanted.out / folder)
-    files = {SNAPSHOT: to_gzip(data), **render(result, wanted.reporters)}
-    write_reports(wanted.out / folder, files, result)
-    page = "report.html" if "report.html" in files else ""
-    row = audited(task.tenant.name, result, code=int(wanted.judged(result)), report=f"{folder}/{page}")
-    return row, result.drift or None
+    done = report(
+        result,
+        data,
+        reporters=wanted.reporters,
+        out=wanted.out / folder,
+        history=wanted.history,
+        retention=wanted.retention,
+    )
+    page = next((path.name for path in done.paths if path.name == "report.html"), "")
+    row = audited(task.tenant.name, done.result, code=int(wanted.judged(done.result)), report=f"{folder}/{page}")
+    return row, done.result.drift or None

@@ -21,13 +21,12 @@ from auditor.graph.secret import (
     secret_from_file,
 )
 from auditor.graph.ways import Method, uses
-from auditor.knowledge.configuration import for_tenant, read_configuration, rooted
-from auditor.knowledge.documents import Lines
+from auditor.knowledge.configuration import for_tenant
 from auditor.knowledge.permissions import GUID
 from auditor.model.configuration import Configuration, TenantConfiguration
 from auditor.model.snapshot import Complete, Snapshot, items
 from auditor.sources import SourceKind, sources
-from auditor.workflow.prepare import DEFAULT, Prepared, check, prepared
+from auditor.workflow.prepare import Prepared, check, configured, prepared
 
 DEFAULT_APP = "zoom"
 CLIENT_SECRET = SECRET_VARIABLES[0]
@@ -84,13 +83,7 @@ def read_team(config: Path | None, sample: Configuration | None) -> Team:
     Raises:
         ConfigurationError: it cannot be read, or is wrong.
     """
-    if config is None and sample is None and DEFAULT.is_file():
-        config = DEFAULT
-    where: str | Lines = "the command line"
-    configuration = sample or Configuration()
-    if config:
-        configuration, where = read_configuration(config)
-        configuration = rooted(configuration, config.parent)
+    configuration, where = configured(config, sample)
     rulebook = load_rulebook(DEFAULT_APP)
     check(configuration, DEFAULT_APP, rulebook, where)
     helds = [for_tenant(configuration, tenant) for tenant in configuration.tenants.values()] or [configuration]

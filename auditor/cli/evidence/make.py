@@ -96,7 +96,7 @@ def _found(run: str, values: dict[str, Any]) -> Found:
     named = values["history"]
     if named is not None and values["no_history"]:
         raise UsageError("--history and --no-history exclude each other.", advice="Leave one out.")
-    history = "" if values["no_history"] else configured(values["config"]).history if named is None else named
+    history = "" if values["no_history"] else configured(values["config"])[0].history if named is None else named
     kept = _KEPT.fullmatch(run)
     if kept is None:
         found = in_folder(Path(run), history)

@@ -46,7 +46,7 @@ def where(values: dict[str, Any]) -> tuple[str, Chosen, Configuration]:
     """
     from auditor.workflow.prepare import configured
 
-    configuration = configured(values.pop("config"))
+    configuration, _ = configured(values.pop("config"))
     named = values.pop("history")
     location = configuration.history if named is None else named
     if not location:
