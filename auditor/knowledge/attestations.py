@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec.structs import replace
 
 from auditor.errors import InputError
 from auditor.model.attestation import SCHEMA, VERSION, Answer, Register, key_of
 from auditor.model.canonical import to_json
-from auditor.model.text import visible
+from auditor.model.document import Kind, decode_document
 
 LIMIT = 128 * 2**20
 """Bytes of JSON above which a register is refused."""
-_ADVICE = "Give the register that `entra-audit attest import` wrote."
-
-
-class _Envelope(msgspec.Struct):
-    schema: str = ""
-    version: int = 0
+_KIND = Kind(
+    schema=SCHEMA,
+    version=VERSION,
+    noun="register of attestations",
+    advice="Give the register that `entra-audit attest import` wrote.",
+)
 
 
 def encode_register(register: Register) -> bytes:
@@ -32,25 +31,9 @@ def decode_register(data: bytes, where: str) -> Register:
         InputError: it is cut, no JSON, no register, of a newer version, or says two things of one permission; its
             place is `where`.
     """
-    try:
-        envelope = msgspec.json.decode(data, type=_Envelope)
-        if envelope.schema != SCHEMA:
-            raise InputError("This is not a register of attestations.", where=where, advice=_ADVICE)
-        if envelope.version > VERSION:
-            raise InputError(
-                f"This register has version {envelope.version}; this program reads up to {VERSION}.",
-                where=where,
-                advice="Use the entra-audit that wrote it, or a newer one.",
-            )
-        register = msgspec.json.decode(data, type=Register)
-    except msgspec.ValidationError as error:
-        what = f"This is not a valid register: {visible(str(error))}."
-        raise InputError(what, where=where, advice=_ADVICE) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        what = f"This is not JSON, or it was cut: {visible(str(error))}."
-        raise InputError(what, where=where, advice=_ADVICE) from error
+    register = decode_document(data, where, _KIND, Register)
     if len({_place(answer) for answer in register.answers}) < len(register.answers):
-        raise InputError("The register answers one question twice.", where=where, advice=_ADVICE)
+        raise InputError("The register answers one question twice.", where=where, advice=_KIND.advice)
     return register
 
 

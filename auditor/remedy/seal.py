@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from auditor.errors import InputError, RefusedError
 from auditor.model.canonical import sha256, to_json
+from auditor.model.document import Kind, decode_document
 from auditor.model.plan import SCHEMA, VERSION, Change, RevokePlan, Step, is_sound, reduced
 from auditor.model.text import count
 
@@ -21,13 +22,10 @@ MOST_SHARE = 0.05
 """Share of a tenant's grants that may go at once, where the whole tenant was read."""
 FEWEST_GRANTS = 500
 """Grants below which the share means nothing."""
-_ADVICE = "Give what `entra-audit revoke plan --out FILE` wrote."
+_KIND = Kind(
+    schema=SCHEMA, version=VERSION, noun="plan", advice="Give what `entra-audit revoke plan --out FILE` wrote."
+)
 _ANEW = "Make the plan anew: entra-audit revoke plan"
-
-
-class _Envelope(msgspec.Struct):
-    schema: str = ""
-    version: int = 0
 
 
 def step_id(changes: Iterable[Change]) -> str:
@@ -58,24 +56,13 @@ def decode_plan(data: bytes, where: str) -> RevokePlan:
         InputError: it is cut, no JSON, no plan, or of a newer version.
         RefusedError: it was edited: its hash does not fit.
     """
+    plan = decode_document(data, where, _KIND, RevokePlan)
+    if not all(is_sound(change) for step in plan.steps for change in step.changes):
+        raise InputError("A step of this plan holds a change that is none.", where=where, advice=_KIND.advice)
     try:
-        envelope = msgspec.json.decode(data, type=_Envelope)
-        if envelope.schema != SCHEMA:
-            raise InputError("This is not a plan.", where=where, advice=_ADVICE)
-        if envelope.version > VERSION:
-            raise InputError(
-                f"This plan has version {envelope.version}; this program reads up to {VERSION}.",
-                where=where,
-                advice="Use the entra-audit that wrote it, or a newer one.",
-            )
-        plan = msgspec.json.decode(data, type=RevokePlan)
-        if not all(is_sound(change) for step in plan.steps for change in step.changes):
-            raise InputError("A step of this plan holds a change that is none.", where=where, advice=_ADVICE)
         edited = _seal_of(msgspec.json.decode(data)) != plan.sha256 or approved_hash(plan.steps) != plan.approved_hash
-    except msgspec.ValidationError as error:
-        raise InputError(f"This is not a valid plan: {error}.", where=where, advice=_ADVICE) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"This is not JSON, or it was cut: {error}.", where=where, advice=_ADVICE) from None
+        raise InputError(f"This is not JSON, or it was cut: {error}.", where=where, advice=_KIND.advice) from None
     if edited:
         raise RefusedError(
             "The plan was edited after it was made: its SHA-256 does not fit.", where=where, advice=_ANEW
