@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from auditor.engine import waivers
-from auditor.engine.completeness import subject_key
 from auditor.engine.decide import decide
 from auditor.engine.evaluate import evaluate
 from auditor.engine.rules import CompiledRule
@@ -50,12 +49,11 @@ def _decided(context: Context, outcomes: Iterable[Outcome], deciding: set[str]) 
     found = defaultdict(list)
     for outcome in outcomes:
         if isinstance(outcome, Finding | Waived):
-            found[subject_key(outcome.subject)].append(outcome)
+            found[outcome.subject.key].append(outcome)
     for view in context.audited:
         for answered in view.answered:
             grant = answered.grant
-            key = (grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id)
-            verdict = decide(context, view, answered, waivers.keeping(found.get(key, ()), deciding))
+            verdict = decide(context, view, answered, waivers.keeping(found.get(grant.key, ()), deciding))
             yield grant, verdict.decision
 
 

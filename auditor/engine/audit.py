@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 from auditor.engine import waivers
 from auditor.engine.answers import build_context
 from auditor.engine.attest import attested, in_force
-from auditor.engine.completeness import NOT_DESCRIBED, GrantKey, incomplete_reasons, subject_key
+from auditor.engine.completeness import NOT_DESCRIBED, incomplete_reasons
 from auditor.engine.decide import decide
 from auditor.engine.evaluate import evaluate
 from auditor.engine.rulebook import Rulebook
@@ -21,7 +21,7 @@ from auditor.errors import ExitCode
 from auditor.knowledge.permissions import GUID
 from auditor.model.attestation import Register
 from auditor.model.configuration import Configuration
-from auditor.model.grant import Grant
+from auditor.model.grant import Grant, GrantKey
 from auditor.model.outcome import (
     AuditResult,
     Finding,
@@ -187,18 +187,14 @@ def _uncollected(context: Context) -> Iterable[LedgerEntry]:
     return ledger_of(strangers)
 
 
-def _key(grant: Grant) -> GrantKey:
-    return (grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id)
-
-
 def _judged_grants(context: Context, outcomes: tuple[Outcome, ...], deciding: set[str]) -> Iterable[JudgedGrant]:
     by_grant: dict[GrantKey, list[Finding | Waived]] = defaultdict(list)
     for outcome in outcomes:
         if isinstance(outcome, Finding | Waived):
-            by_grant[subject_key(outcome.subject)].append(outcome)
+            by_grant[outcome.subject.key].append(outcome)
     for view in context.audited:
         for answered in view.answered:
-            yield _judged(context, view, answered, by_grant.get(_key(answered.grant), []), deciding)
+            yield _judged(context, view, answered, by_grant.get(answered.grant.key, []), deciding)
 
 
 def _judged(

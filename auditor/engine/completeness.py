@@ -8,15 +8,14 @@ from collections.abc import Iterable, Sequence
 from auditor.engine.summary import TITLES
 from auditor.engine.view import Context
 from auditor.model.directory import ServicePrincipal
-from auditor.model.outcome import AcceptedGap, Finding, NotEvaluated, Outcome, Subject, Waived
+from auditor.model.grant import GrantKey
+from auditor.model.outcome import AcceptedGap, Finding, NotEvaluated, Outcome, Waived
 from auditor.model.snapshot import Collected, Complete, Unavailable, client_collections, tenant_collections
 from auditor.model.text import count
 
 GRANT_COLLECTIONS = ("appRoleAssignments", "oauth2PermissionGrants")
 NOT_DESCRIBED = ("unknown-permission", "undescribed-permission")
 """Rules whose findings stand for everything that cannot be judged of a permission that nobody describes."""
-GrantKey = tuple[str, str, str, str]
-"""Service principal, grant id, permission, principal."""
 
 
 def incomplete_reasons(context: Context, outcomes: Sequence[Outcome], gaps: tuple[AcceptedGap, ...]) -> Iterable[str]:
@@ -33,7 +32,7 @@ def incomplete_reasons(context: Context, outcomes: Sequence[Outcome], gaps: tupl
             collected = client_collections(view.client)[collection]
             if not isinstance(collected, Complete) and collection not in accepted:
                 missed[labels[view.client.service_principal.id], _gap(collection, collected)] = set()
-    told = {subject_key(o.subject) for o in outcomes if isinstance(o, Finding | Waived) and o.rule_id in NOT_DESCRIBED}
+    told = {o.subject.key for o in outcomes if isinstance(o, Finding | Waived) and o.rule_id in NOT_DESCRIBED}
     for outcome in outcomes:
         if isinstance(outcome, NotEvaluated) and not _stands_elsewhere(outcome, accepted, told):
             label = labels.get(outcome.subject.service_principal_id, "Every app")
@@ -85,9 +84,4 @@ def _stands_elsewhere(outcome: NotEvaluated, accepted: set[str], told: set[Grant
     """Tell whether the team accepted the gap, or a finding of its own says that nothing describes the permission."""
     if outcome.collections:
         return set(outcome.collections) <= accepted
-    return bool(outcome.missing) and subject_key(outcome.subject) in told
-
-
-def subject_key(subject: Subject) -> GrantKey:
-    """Return the key of the grant that an outcome is about."""
-    return (subject.service_principal_id, subject.grant_id, subject.permission, subject.principal_id)
+    return bool(outcome.missing) and outcome.subject.key in told

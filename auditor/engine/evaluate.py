@@ -172,8 +172,7 @@ def _outcome(context: Context, rule: CompiledRule, view: AppView, judged: _Judge
 
 def finding_id(rule_id: str, tenant_id: str, subject: Subject) -> str:
     """Return the id of a rule's finding on a subject: the same in every run."""
-    of = (subject.service_principal_id, subject.grant_id, subject.permission, subject.principal_id)
-    return str(uuid5(NAMESPACE, "|".join((rule_id, tenant_id, *of))))
+    return str(uuid5(NAMESPACE, "|".join((rule_id, tenant_id, *subject.key))))
 
 
 def _not_evaluated(

@@ -6,10 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from auditor.history.side import Side
 from auditor.model.drift import FieldChange, FindingChange, FindingDrift, GrantChange, WaiverChange, WaiverDrift
-from auditor.model.grant import Grant
-from auditor.model.outcome import AuditResult, Finding, Severity, Subject, Waived, Waiver
-
-_Subject = tuple[str, str, str, str]
+from auditor.model.outcome import AuditResult, Finding, Severity, Waived, Waiver
 
 
 def finding_changes(
@@ -30,22 +27,20 @@ class _Findings:
         self._before, self._after = before, after
         self._old, self._new = _by_id(before.result), _by_id(after.result)
         closed = (*before.result.closed, *after.result.closed)
-        self._held = {_of_grant(one.grant) for one in after.result.grants}
+        self._held = {one.grant.key for one in after.result.grants}
         self._earlier = {*found_earlier, *(id_ for one in closed for id_ in (one.finding_id, one.found_as) if id_)}
-        self._anew = {
-            _of_grant(one.after): (_of_grant(one.before), one.what) for one in grants if one.before and one.after
-        }
+        self._anew = {one.after.key: (one.before.key, one.what) for one in grants if one.before and one.after}
 
     def changes(self) -> Iterator[FindingChange]:
         """Yield each finding that is not as it was, once."""
-        by_subject = {(one.rule_id, _of(one.subject)): id_ for id_, (one, _) in self._old.items()}
+        by_subject = {(one.rule_id, one.subject.key): id_ for id_, (one, _) in self._old.items()}
         replaced: set[str] = set()
         for id_, (finding, waived) in self._new.items():
             if id_ in self._old:
                 if waived != self._old[id_][1]:
                     yield _change("waived" if waived else "returned", finding)
                 continue
-            subject, what = self._anew.get(_of(finding.subject), (None, ""))
+            subject, what = self._anew.get(finding.subject.key, (None, ""))
             replaces = by_subject.get((finding.rule_id, subject), "") if subject else ""
             replaces = "" if replaces in self._new or replaces in replaced else replaces
             replaced.add(replaces)
@@ -60,7 +55,7 @@ class _Findings:
         for id_, (finding, _) in self._old.items():
             if id_ not in self._new and id_ not in replaced:
                 closed = self._judged(self._after, finding)
-                held = closed and _of(finding.subject) in self._held
+                held = closed and finding.subject.key in self._held
                 yield _change("closed" if closed else "no-longer-evaluated", finding, certain=closed, held=held)
 
     @staticmethod
@@ -83,14 +78,6 @@ def _by_id(result: AuditResult) -> dict[str, tuple[Finding, bool]]:
         elif isinstance(outcome, Waived):
             found[outcome.finding.finding_id] = (outcome.finding, True)
     return found
-
-
-def _of(subject: Subject) -> _Subject:
-    return subject.service_principal_id, subject.grant_id, subject.permission, subject.principal_id
-
-
-def _of_grant(grant: Grant) -> _Subject:
-    return grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id
 
 
 def _change(

@@ -62,8 +62,7 @@ def _taken_out(grants: list[JudgedGrant], parts: frozenset[Hashable]) -> list[Ju
 
 
 def _exact(one: JudgedGrant) -> Hashable:
-    grant = one.grant
-    return grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id
+    return one.grant.key
 
 
 def _object(one: JudgedGrant) -> Hashable:

@@ -9,12 +9,14 @@ from msgspec import Struct
 
 Kind = Literal["application", "delegated"]
 Consent = Literal["AllPrincipals", "Principal", ""]
+GrantKey = tuple[str, str, str, str]
+"""Service principal, grant id, permission, principal."""
 
 
 class Grant(Struct, frozen=True, kw_only=True):
     """One permission held, from an app-role assignment or from one scope of a delegated grant.
 
-    The key is (`service_principal_id`, `grant_id`, `permission`, `principal_id`).
+    Its `key` tells it from the others of its tenant.
     """
 
     service_principal_id: str
@@ -41,3 +43,8 @@ class Grant(Struct, frozen=True, kw_only=True):
     """Graph's object id of the assignment or of the delegated grant."""
     granted_at: datetime | None = None
     granted_by: str = ""
+
+    @property
+    def key(self) -> GrantKey:
+        """What tells a grant in one tenant."""
+        return (self.service_principal_id, self.grant_id, self.permission, self.principal_id)

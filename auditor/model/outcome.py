@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from auditor.model.attestation import Attestation
 from auditor.model.drift import Drift
-from auditor.model.grant import Grant, Kind
+from auditor.model.grant import Grant, GrantKey, Kind
 from auditor.model.history import HistoryHead
 from auditor.model.snapshot import LedgerEntry
 
@@ -135,6 +135,11 @@ class Subject(Struct, frozen=True, kw_only=True):
     kind: Kind | Literal[""] = ""
     """Of the grant; empty for an app."""
     resource_app_id: str = ""
+
+    @property
+    def key(self) -> GrantKey:
+        """The key of the grant that it is about."""
+        return (self.service_principal_id, self.grant_id, self.permission, self.principal_id)
 
 
 class Finding(Struct, frozen=True, kw_only=True, tag="finding", tag_field="outcome"):

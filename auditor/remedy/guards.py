@@ -13,16 +13,16 @@ import re
 from collections import defaultdict
 from collections.abc import Collection
 
-from auditor.engine.completeness import GrantKey, subject_key
 from auditor.engine.policy import key_of, needed_by
 from auditor.engine.rulebook import Rulebook
 from auditor.engine.waivers import keeping
 from auditor.knowledge.identify import MICROSOFT_TENANTS
 from auditor.knowledge.permissions import GUID
 from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant, ServicePrincipal
+from auditor.model.grant import GrantKey
 from auditor.model.outcome import AuditResult, Finding, Match, Waived
 from auditor.model.snapshot import Complete, Source
-from auditor.remedy.planning_holdings import Holding, Holdings, key_of_grant
+from auditor.remedy.planning_holdings import Holding, Holdings
 
 SCOPE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,119}")
 """A permission's name, as it may stand in a script."""
@@ -67,7 +67,7 @@ class Guards:
         self._found: dict[GrantKey, list[Finding | Waived]] = defaultdict(list)
         for outcome in result.outcomes:
             if isinstance(outcome, Finding | Waived):
-                self._found[subject_key(outcome.subject)].append(outcome)
+                self._found[outcome.subject.key].append(outcome)
 
     def __call__(self, holding: Holding) -> str:
         """Return why a grant may not stand in a plan; empty when it may."""
@@ -97,7 +97,7 @@ class Guards:
             return "Nobody publishes what this permission is."
         if feature := features.get(key_of(grant)):
             return f"The declared feature '{feature}' needs it."
-        if waiver := keeping(self._found[key_of_grant(grant)], self._deciding):
+        if waiver := keeping(self._found[grant.key], self._deciding):
             return f"Waived by {waiver.owner} until {waiver.expires.isoformat()}."
         return ""
 

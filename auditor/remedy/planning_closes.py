@@ -10,12 +10,13 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from auditor.engine.answers import build_context
-from auditor.engine.completeness import GRANT_COLLECTIONS, GrantKey, subject_key
+from auditor.engine.completeness import GRANT_COLLECTIONS
 from auditor.engine.facts import FACTS, app_facts
 from auditor.engine.rulebook import Rulebook
 from auditor.engine.rules import CompiledRule, activation
 from auditor.model.configuration import AppConfiguration, Configuration
 from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant
+from auditor.model.grant import GrantKey
 from auditor.model.outcome import AuditedApp, AuditResult, Finding
 from auditor.model.plan import AssignmentChange, Change, Closes, GrantChange, Step
 from auditor.model.snapshot import Client, Collected, Complete, Snapshot, Unavailable
@@ -28,7 +29,7 @@ def findings_on_grants(result: AuditResult) -> Mapping[GrantKey, Sequence[Findin
     found: dict[GrantKey, list[Finding]] = defaultdict(list)
     for outcome in result.outcomes:
         if isinstance(outcome, Finding) and outcome.subject.grant_id:
-            found[subject_key(outcome.subject)].append(outcome)
+            found[outcome.subject.key].append(outcome)
     return found
 
 

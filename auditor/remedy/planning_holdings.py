@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from auditor.engine.completeness import GrantKey
 from auditor.engine.grants import Resources, grants_of
 from auditor.engine.summary import GOES
 from auditor.errors import InputError
 from auditor.knowledge.permissions import PermissionTable
 from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant
-from auditor.model.grant import Grant
+from auditor.model.grant import Grant, GrantKey
 from auditor.model.outcome import AuditedApp, AuditResult, JudgedGrant
 from auditor.model.snapshot import Client, Complete, Snapshot, items
 
@@ -34,11 +33,6 @@ class Holding(Struct, frozen=True, kw_only=True):
     """The snapshot holds two different objects under this id."""
 
 
-def key_of_grant(grant: Grant) -> GrantKey:
-    """Return what tells a grant in one tenant."""
-    return (grant.service_principal_id, grant.grant_id, grant.permission, grant.principal_id)
-
-
 class Holdings:
     """The grants and objects of a snapshot.
 
@@ -56,7 +50,7 @@ class Holdings:
         self._objects = {sp_id: _objects(client) for sp_id, client in self._clients.items()}
 
     def _of(self, client: Client) -> Mapping[GrantKey, Grant]:
-        return {key_of_grant(grant): grant for grant in grants_of(client, self._resources)}
+        return {grant.key: grant for grant in grants_of(client, self._resources)}
 
     def of_app(self, service_principal_id: str) -> tuple[Grant, ...]:
         """Return the permissions that an app holds, without default access."""
@@ -72,7 +66,7 @@ class Holdings:
         apps = {app.service_principal_id: app for app in result.apps}
         said: dict[GrantKey, JudgedGrant] = {}
         for judged in result.grants:
-            said.setdefault(key_of_grant(judged.grant), judged)
+            said.setdefault(judged.grant.key, judged)
         for key, judged in said.items():
             if judged.decision in GOES:
                 app, grant = apps.get(key[0]), self._grants.get(key[0], {}).get(key)

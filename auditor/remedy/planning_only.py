@@ -7,14 +7,12 @@ from difflib import get_close_matches
 
 from msgspec import Struct
 
-from auditor.engine.completeness import subject_key
 from auditor.engine.policy import Key, key_of, key_of_reference
 from auditor.engine.rulebook import Rulebook
 from auditor.errors import AuditorError, UsageError
 from auditor.knowledge.permissions import GUID, RESOURCES, parse_reference
 from auditor.model.grant import Grant
 from auditor.model.outcome import AuditResult, Finding
-from auditor.remedy.planning_holdings import key_of_grant
 
 OPTION = "--only"
 KINDS = ("permission", "rule", "app")
@@ -35,7 +33,7 @@ class Selection(Struct, frozen=True, kw_only=True):
         """Tell whether a grant is chosen."""
         return (
             (not self.permissions or key_of(grant) in self.permissions)
-            and (not self.rules or key_of_grant(grant) in self.found)
+            and (not self.rules or grant.key in self.found)
             and (not self.apps or grant.service_principal_id in self.apps)
         )
 
@@ -57,9 +55,7 @@ def select(only: Sequence[str], result: AuditResult, rulebook: Rulebook) -> Sele
         permissions=frozenset(_permission(value, result) for value in named["permission"]),
         rules=rules,
         apps=frozenset(sp_id for value in named["app"] for sp_id in _apps(value, result)),
-        found=frozenset(
-            subject_key(o.subject) for o in result.outcomes if isinstance(o, Finding) and o.rule_id in rules
-        ),
+        found=frozenset(o.subject.key for o in result.outcomes if isinstance(o, Finding) and o.rule_id in rules),
     )
 
 

@@ -20,14 +20,14 @@ from typing import get_args
 
 from msgspec.structs import replace
 
-from auditor.engine.completeness import GrantKey
 from auditor.graph.writes import WRITES, role_for
 from auditor.knowledge.permissions import PermissionTable
 from auditor.model.directory import AppRoleAssignment, OAuth2PermissionGrant
+from auditor.model.grant import GrantKey
 from auditor.model.outcome import Basis, Finding, Impact, Statement
 from auditor.model.plan import Action, AssignmentChange, Change, Closes, GrantChange, Needs, Step, Target, inverse
 from auditor.model.text import count, listed, steps
-from auditor.remedy.planning_holdings import Holding, key_of_grant
+from auditor.remedy.planning_holdings import Holding
 from auditor.remedy.seal import step_id
 
 HARM: Sequence[str] = ("never", "at the next connect", "unknown", "now")
@@ -82,7 +82,7 @@ def _step(part: Sequence[Holding], permissions: PermissionTable, closes: Mapping
         why=_each((h.grant.permission, h.judged.reason) for h in part),
         checks=tuple(dict.fromkeys(check for h in part if h.judged.check for check in steps(h.judged.check))),
         impact=_impact(part),
-        closes=tuple(_closes(finding for holding in part for finding in closes.get(key_of_grant(holding.grant), ()))),
+        closes=tuple(_closes(finding for holding in part for finding in closes.get(holding.grant.key, ()))),
         needs=needs_of(changes, target.resource_app_id),
         undo_needs=needs_of([inverse(change) for change in reversed(changes)], target.resource_app_id),
     )

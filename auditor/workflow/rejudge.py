@@ -11,7 +11,6 @@ from auditor.errors import RefusedError
 from auditor.model.canonical import sha256
 from auditor.model.outcome import AuditResult
 from auditor.model.snapshot import Snapshot
-from auditor.remedy.planning_holdings import key_of_grant
 from auditor.sources.snapshot_file import encode
 from auditor.workflow.prepare import Prepared
 from auditor.workflow.run import judge
@@ -67,8 +66,5 @@ def _decided(result: AuditResult) -> object:
         sorted(
             (app.service_principal_id, app.app_id, app.match, app.integration, app.confirmed) for app in result.apps
         ),
-        sorted(
-            (*key_of_grant(one.grant), one.decision, one.match, one.integration, one.replace_with)
-            for one in result.grants
-        ),
+        sorted((*one.grant.key, one.decision, one.match, one.integration, one.replace_with) for one in result.grants),
     )
